@@ -1,0 +1,263 @@
+"""The command ``durn-superres``. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+Each command imports what it needs when it runs, so ``--help`` and wrong usage answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .core.engine import DEVICES, METHODS, PRECISIONS, SCALES, Cancelled
+from .core.models import ModelError, available_models
+from .progress import ProgressBar
+from .version import __version__
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLScalarVolumeNode
+
+    from .evaluation import Score
+
+NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    options = _parser().parse_args(arguments)
+    level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        return _failed("cancelled")
+    except ModuleNotFoundError as error:
+        return _failed(_missing(error.name))
+    except (ValueError, OSError, ModelError, RuntimeError, MemoryError, Cancelled) as error:
+        if options.verbose:
+            logging.exception("the failure in full:")
+        return _failed(str(error))
+    return 0
+
+
+def _failed(reason: str) -> int:
+    print(f"durn-superres: {' '.join(reason.split())}", file=sys.stderr)
+    return 1
+
+
+def _missing(package: str | None) -> str:
+    return f"the Python package {package} is missing; install it with: pip install 'DURNSuperRes[standalone]'"
+
+
+def _upscale(options: argparse.Namespace) -> None:
+    from .scene import storage, volumes
+
+    start = time.monotonic()
+    storage.check_output(options.output, options.overwrite)
+    source = storage.read_volume(options.input)
+    _check_stack(source, options)
+    if options.repair:
+        repaired = volumes.repair_non_finite(source)
+        logging.warning("%d NaN or infinite voxels were set to the smallest finite value", repaired)
+    with _bar(options) as bar:
+        result = volumes.upscale_volume(
+            source,
+            scale=options.scale,
+            method=options.method,
+            device=options.device,
+            precision=options.precision,
+            slice_axis=options.slice_axis,
+            keep_type=options.keep_type,
+            progress=bar,
+        )
+    storage.write_volume(result, options.output, overwrite=options.overwrite)
+    logging.info("%s: %s, %.1f s. %s", options.output, _summary(result), time.monotonic() - start, NOTICE)
+
+
+def _check_stack(node: vtkMRMLScalarVolumeNode, options: argparse.Namespace) -> None:
+    from .core.geometry import slice_axis
+    from .scene.storage import InputError
+    from .scene.volumes import ijk_to_ras_of
+
+    size = node.GetImageData().GetDimensions()
+    if size[slice_axis(ijk_to_ras_of(node), options.slice_axis)] == 1 and not options.single_slice:
+        extent = " x ".join(map(str, size))
+        raise InputError(f"{options.input} holds one slice ({extent}), not a stack; give --single-slice to upscale it")
+
+
+def _summary(node: vtkMRMLScalarVolumeNode) -> str:
+    size = " x ".join(str(extent) for extent in node.GetImageData().GetDimensions())
+    spacing = " x ".join(f"{step:.3f}" for step in node.GetSpacing())
+    return f"{size} voxels of {spacing} mm"
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from .scene import storage, views
+
+    storage.check_output(options.output, options.overwrite, (".png",))
+    nodes = [storage.read_volume(path) for path in (options.a, options.b)]
+    views.compare_picture(
+        nodes,
+        options.output,
+        labels=options.labels,
+        slice_index=options.slice,
+        zoom=options.zoom,
+        size=options.size,
+        overwrite=options.overwrite,
+    )
+    logging.info("%s", options.output)
+
+
+def _models(_: argparse.Namespace) -> None:
+    for card in available_models():
+        training = card.details.get("training", {})
+        print(f"{card.name}  x{card.scale}  {card.details.get('parameters', '?')} parameters  {card.sha256[:12]}")
+        print(f"    trained on: {training.get('data', 'not stated')}")
+        print(f"    domain: {card.details.get('domain', 'not stated')}")
+    print("bicubic  x2, x3, x4  needs no torch")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from .demo import OUTPUTS, PICTURE, run_demo
+    from .scene.storage import read_volume
+
+    source = read_volume(options.input) if options.input else None
+    with _bar(options) as bar:
+        figures = run_demo(
+            options.output,
+            source,
+            scale=options.scale,
+            device=options.device,
+            overwrite=options.overwrite,
+            progress=bar,
+        )
+    print(f"{'method':<10}{'PSNR dB':>9}{'SSIM':>9}")
+    for row in figures:
+        print(f"{row.method:<10}{row.psnr:>9.2f}{row.ssim:>9.4f}")
+    logging.info("in %s: %s. %s", options.output, ", ".join((*OUTPUTS, PICTURE)), NOTICE)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from .evaluation import METHODS as SCORED
+    from .evaluation import other_vendor_cine, score, sunnybrook_validation
+
+    test_set = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}[options.set](options.data)
+    bundled = {card.scale for card in available_models()}
+    results: dict[str, list[Score]] = {}
+    for scale in options.scale or SCALES:
+        methods = [name for name in SCORED if name != "durn" or scale in bundled]
+        results[f"x{scale}"] = scores = score(test_set, scale, options.degradation, methods)
+        print(f"{test_set.name}, {options.degradation}, x{scale}: {len(test_set.images)} slices, mean PSNR dB and SSIM")
+        for row in scores:
+            print(f"  {row.method:<14}{row.psnr.mean():>7.2f}  {row.ssim.mean():.4f}")
+            if options.per_patient:
+                for patient, (decibels, similarity) in row.by_patient().items():
+                    print(f"    {patient:<12}{decibels:>7.2f}  {similarity:.4f}")
+    if options.json:
+        _write_json(options.json, results)
+
+
+def _write_json(path: Path, results: dict[str, list[Score]]) -> None:
+    table = {
+        scale: {
+            row.method: {
+                "psnr_db": float(row.psnr.mean()),
+                "ssim": float(row.ssim.mean()),
+                "patients": {name: {"psnr_db": p, "ssim": s} for name, (p, s) in row.by_patient().items()},
+            }
+            for row in scores
+        }
+        for scale, scores in results.items()
+    }
+    path.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+
+
+def _bar(options: argparse.Namespace) -> ProgressBar:
+    return ProgressBar(shown=not options.quiet)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="durn-superres", description=f"Super-resolution of cardiac MR volumes. {NOTICE}"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_upscale, _add_compare, _add_models, _add_demo, _add_evaluate):
+        add(commands)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction, name: str, run: Callable[[argparse.Namespace], None], text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    talk = parser.add_mutually_exclusive_group()
+    talk.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    talk.add_argument("--verbose", action="store_true", help="say more, tracebacks included")
+    return parser
+
+
+def _add_upscale(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "upscale", _upscale, "Upscale a volume in the plane of its slices.")
+    parser.add_argument("input", type=Path, help="NRRD, NIfTI or MetaImage file, or a folder of one DICOM series")
+    parser.add_argument("-o", "--output", type=Path, required=True, help=".nrrd, .nii, .nii.gz or .mha file")
+    parser.add_argument("--scale", type=int, choices=SCALES, default=2)
+    parser.add_argument("--method", choices=METHODS, default="durn")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="axis across the slices")
+    parser.add_argument("--keep-type", action="store_true", help="the input's voxel type instead of float32")
+    parser.add_argument("--single-slice", action="store_true", help="accept a volume of one slice")
+    parser.add_argument("--repair", action="store_true", help="set NaN and infinite voxels to the smallest finite one")
+    parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+
+
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "compare", _compare, "Picture of two volumes side by side, linked and equally windowed."
+    )
+    parser.add_argument("a", type=Path, help="first volume; decides plane, window and level")
+    parser.add_argument("b", type=Path, help="second volume")
+    parser.add_argument("-o", "--output", type=Path, required=True, help=".png file")
+    parser.add_argument("--slice", type=int, help="slice of the first volume, from 0; its middle one by default")
+    parser.add_argument("--zoom", type=float, default=1.0, help="magnification over the whole field of view")
+    parser.add_argument("--size", type=int, default=640, help="edge of each view in pixels")
+    parser.add_argument("--labels", nargs=2, metavar=("A", "B"), help="what to write on the views")
+    parser.add_argument("--overwrite", action="store_true", help="replace a picture that exists")
+
+
+def _add_models(commands: argparse._SubParsersAction) -> None:
+    _command(commands, "models", _models, "List the bundled models.")
+
+
+def _add_demo(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "demo", _demo, "Upscale a heart phantom, or a volume made coarse, whose truth is known."
+    )
+    parser.add_argument("-o", "--output", type=Path, default=Path("demo"), help="folder for the results (demo)")
+    parser.add_argument("--input", type=Path, help="a volume to take as the truth instead of the phantom")
+    parser.add_argument("--scale", type=int, choices=SCALES, default=2)
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "evaluate", _evaluate, "Score all methods on slices with known truth, as in the tables."
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds cmr/")
+    parser.add_argument("--set", choices=("sunnybrook", "cine_dicom"), default="sunnybrook")
+    parser.add_argument("--degradation", choices=("bicubic", "kspace"), default="bicubic")
+    parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
+    parser.add_argument("--per-patient", action="store_true", help="also a line for each patient")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

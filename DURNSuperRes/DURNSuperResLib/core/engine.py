@@ -1,0 +1,128 @@
+"""The one way in to upscaling: slices in, enlarged slices out, whatever the method and the device.
+
+Panel, scripts, cine and command line all come through :func:`upscale_slices`. Torch is imported only when a network
+runs, so bicubic works without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .intensity import IntensityMap
+from .models import model_for
+from .resample import bicubic_upscale
+
+METHODS = ("durn", "bicubic")
+SCALES = (2, 3, 4)
+DEVICES = ("auto", "cuda", "cpu")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+
+Progress = Callable[[int, int], None]
+IsCancelled = Callable[[], bool]
+
+
+class Cancelled(Exception):
+    """The caller's ``cancelled`` answered yes; nothing was produced."""
+
+
+class Monitor:
+    """Tells the caller how far a run has come and asks whether to stop.
+
+    Args:
+        total: slices of the run.
+        progress: called with (slices done, total).
+        cancelled: asked before each batch.
+    """
+
+    def __init__(self, total: int, progress: Progress | None, cancelled: IsCancelled | None) -> None:
+        self.total = total
+        self._progress, self._cancelled = progress, cancelled
+
+    def check(self) -> None:
+        """Raises Cancelled if the caller wants to stop."""
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled("cancelled")
+
+    def report(self, done: int) -> None:
+        """Tells that ``done`` slices are finished."""
+        if self._progress is not None:
+            self._progress(done, self.total)
+
+
+def upscale_slices(
+    slices: ArrayLike,
+    scale: int = 2,
+    *,
+    method: str = "durn",
+    device: str = "auto",
+    precision: str = "auto",
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> NDArray[np.float32]:
+    """Enlarge every slice in its plane by ``scale``, on the half-pixel grid (the field of view is kept).
+
+    Args:
+        slices: ``(n, rows, columns)`` of any real dtype; one intensity map serves all of them.
+        scale: 2, 3 or 4.
+        method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device or precision).
+        device: ``auto`` takes CUDA if a small computation really runs there, else the CPU.
+        precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
+        progress: called with (slices done, slices in all) after each batch.
+        cancelled: asked before each batch; true stops the run.
+
+    Returns:
+        float32 ``(n, scale*rows, scale*columns)`` in the intensity units of the input.
+
+    Raises:
+        ValueError: slices or options that cannot be used; for ``durn`` also constant slices.
+        ModelError: no weights for ``scale``, or weights that are missing, truncated or altered.
+        DeviceError: CUDA was asked for and does not work here.
+        ModuleNotFoundError: ``durn`` without torch installed.
+        Cancelled: ``cancelled`` answered yes.
+    """
+    stack = _checked(slices)
+    _check_options(scale, method, device, precision)
+    monitor = Monitor(len(stack), progress, cancelled)
+    if method == "bicubic":
+        return _bicubic(stack, scale, monitor)
+    intensity = IntensityMap.of(stack)
+    card = model_for(scale)
+    from .inference import run_model  # torch comes in here and nowhere earlier
+
+    return intensity.restore(run_model(card, stack, intensity.normalise, device, precision, monitor))
+
+
+def _checked(slices: ArrayLike) -> NDArray:
+    stack = np.asarray(slices)
+    if stack.ndim != 3 or stack.size == 0:
+        raise ValueError(f"slices must be (n, rows, columns) with no empty axis, not {stack.shape}")
+    if stack.dtype.kind not in "biuf":
+        raise ValueError(f"slices must be real numbers, not {stack.dtype}")
+    if stack.dtype.kind == "f" and not np.isfinite(stack).all():
+        bad = int(stack.size - np.count_nonzero(np.isfinite(stack)))
+        raise ValueError(f"{bad} of {stack.size} voxels are NaN or infinite")
+    return stack.astype(np.uint8) if stack.dtype.kind == "b" else stack
+
+
+def _check_options(scale: int, method: str, device: str, precision: str) -> None:
+    for name, value, allowed in (
+        ("scale", scale, SCALES),
+        ("method", method, METHODS),
+        ("device", device, DEVICES),
+        ("precision", precision, PRECISIONS),
+    ):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
+
+
+def _bicubic(stack: NDArray, scale: int, monitor: Monitor) -> NDArray[np.float32]:
+    n, rows, columns = stack.shape
+    result = np.empty((n, rows * scale, columns * scale), dtype=np.float32)
+    for index, image in enumerate(stack):
+        monitor.check()
+        result[index] = bicubic_upscale(image, scale)
+        monitor.report(index + 1)
+    return result

@@ -1,0 +1,55 @@
+"""Geometry of an in-plane enlargement that keeps the field of view: half-pixel centres, exact IJK-to-RAS."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+AXES = ("i", "j", "k")
+THICK_RATIO = 1.05
+
+
+def voxel_spacing(ijk_to_ras: ArrayLike) -> NDArray[np.float64]:
+    """Distance in mm between voxel centres along i, j and k of a 4 x 4 IJK-to-RAS matrix."""
+    return np.linalg.norm(np.asarray(ijk_to_ras, dtype=np.float64)[:3, :3], axis=0)
+
+
+def slice_axis(ijk_to_ras: ArrayLike, choice: str = "auto") -> int:
+    """The axis across slices, 0, 1 or 2 for i, j or k.
+
+    ``auto`` takes the third axis unless another is spaced more widely than it by over 5 %, since slices of a stack
+    lie further apart than the pixels within them.
+
+    Raises:
+        ValueError: a choice other than auto, i, j and k.
+    """
+    if choice in AXES:
+        return AXES.index(choice)
+    if choice != "auto":
+        raise ValueError(f"slice axis must be auto, i, j or k, not {choice!r}")
+    spacing = voxel_spacing(ijk_to_ras)
+    widest = int(np.argmax(spacing))
+    return widest if spacing[widest] > THICK_RATIO * spacing[2] else 2
+
+
+def upscaled_ijk_to_ras(ijk_to_ras: ArrayLike, scale: int, axis: int = 2) -> NDArray[np.float64]:
+    """IJK-to-RAS of the enlarged volume, 4 x 4: the same field of view, ``scale`` times the voxels in the plane.
+
+    Voxel centres lie at integer IJK, so the first centre moves by ``(1/scale - 1)/2`` input voxels along both in-plane
+    axes, and nothing changes along ``axis``, the one across slices.
+    """
+    step = np.eye(4)
+    for in_plane in (a for a in range(3) if a != axis):
+        step[in_plane, in_plane] = 1 / scale
+        step[in_plane, 3] = (1 / scale - 1) / 2
+    return np.asarray(ijk_to_ras, dtype=np.float64) @ step
+
+
+def slices_first(voxels: NDArray, axis: int) -> NDArray:
+    """View of ``(k, j, i)`` voxels as ``(slices, rows, columns)`` for the slice axis 0, 1 or 2 (i, j or k)."""
+    return np.moveaxis(voxels, 2 - axis, 0)
+
+
+def slices_back(slices: NDArray, axis: int) -> NDArray:
+    """Inverse of :func:`slices_first`: view of ``(slices, rows, columns)`` as ``(k, j, i)`` voxels."""
+    return np.moveaxis(slices, 0, 2 - axis)

@@ -1,0 +1,39 @@
+"""The MRML scene to work in: the desktop's own, or one brought up from slicer-core in plain Python."""
+
+from __future__ import annotations
+
+import slicer
+from vtkmodules.vtkCommonCore import vtkCollection, vtkOutputWindow, vtkStringOutputWindow
+
+_application_logic: slicer.vtkSlicerApplicationLogic | None = None
+
+
+def current_scene() -> slicer.vtkMRMLScene:
+    """The scene of the running Slicer, else ``slicer.mrmlScene`` of this process, made on the first call."""
+    if getattr(slicer, "mrmlScene", None) is None:
+        slicer.mrmlScene = _new_scene()
+    return slicer.mrmlScene
+
+
+def application_logic() -> slicer.vtkSlicerApplicationLogic:
+    """The application logic of the scene that :func:`current_scene` gives."""
+    if hasattr(slicer, "app"):
+        return slicer.app.applicationLogic()
+    current_scene()
+    assert _application_logic is not None
+    return _application_logic
+
+
+def _new_scene() -> slicer.vtkMRMLScene:
+    """A scene as the desktop's core sets it up: colour nodes, slice orientations; VTK's messages kept off stderr."""
+    global _application_logic
+    vtkOutputWindow.SetInstance(vtkStringOutputWindow())
+    scene = slicer.vtkMRMLScene()
+    logic = slicer.vtkSlicerApplicationLogic()
+    logic.SetMRMLScene(scene)
+    logic.GetColorLogic().SetMRMLScene(scene)
+    logic.GetColorLogic().AddDefaultColorNodes()
+    logic.SetSliceLogics(vtkCollection())
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
+    _application_logic = logic
+    return scene

@@ -1,0 +1,192 @@
+"""Files: reading volumes through Slicer's storage nodes, and writing them so that nothing is ever lost.
+
+Slicer's and ITK's readers and writers let some damage pass without a word (a truncated NIfTI file reads as zeros, a
+NIfTI write to a full disk reports success), so input is checked before and output read back after.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+from numpy.typing import NDArray
+
+from .app import current_scene
+from .dicom import DicomError, plain_stack
+
+READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
+WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
+
+
+class InputError(ValueError):
+    """An input that cannot be read as one volume; the message says why."""
+
+
+class OutputError(OSError):
+    """An output that cannot be written; the message says why. What was there before is untouched."""
+
+
+def suffix(path: Path) -> str:
+    """The file name's ending in lower case, ``.nii.gz`` as one."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
+
+
+def read_volume(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
+    """Read a NRRD, NIfTI or MetaImage file, or a folder of one DICOM series, into a new node of the current scene.
+
+    Raises:
+        InputError: a missing, empty, unreadable, truncated or unsupported file, a colour or vector image, an image of
+            two or of more than three dimensions, a DICOM folder that is not one plain stack.
+    """
+    files = _checked_files(path)
+    scene = current_scene()
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", path.name.removesuffix(suffix(path)) or "volume")
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(files[0]))
+    for file in files:
+        storage.AddFileName(str(file))
+    storage.SetSingleFile(len(files) == 1)
+    if not storage.ReadData(node) or node.GetImageData() is None:
+        scene.RemoveNode(node)
+        raise InputError(f"{path} cannot be read as a volume")
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABLE) -> None:
+    """Whether ``path`` can be written, asked before the work starts.
+
+    Raises:
+        OutputError: an unknown file type, a folder that is missing or read-only, or a file that exists already
+            and ``overwrite`` is not set.
+    """
+    if suffix(path) not in endings:
+        raise OutputError(f"the output {path} must end in one of {', '.join(endings)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"the output folder {path.parent} does not exist")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"the output folder {path.parent} is read-only")
+    if path.is_dir():
+        raise OutputError(f"the output {path} is a folder")
+    if path.exists() and not overwrite:
+        raise OutputError(f"the output {path} exists; give --overwrite to replace it")
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """A private path in the folder of ``path`` to write to; renamed to ``path`` at the end, removed after an error."""
+    ending = suffix(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=".durn-", suffix=ending, dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        aside.chmod(0o666 & ~_umask())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite: bool = False) -> None:
+    """Write a volume as NRRD, NIfTI or MetaImage: aside first, read back and compared, then renamed into place.
+
+    Raises:
+        OutputError: as :func:`check_output`, or a write that failed, a full disk among the reasons.
+    """
+    check_output(path, overwrite)
+    with written_aside(path) as aside:
+        storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+        storage.SetFileName(str(aside))
+        if not storage.WriteData(node) or not _reads_back(node, aside):
+            raise OutputError(f"{path} could not be written in full; is the disk full?")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _reads_back(node: slicer.vtkMRMLScalarVolumeNode, path: Path) -> bool:
+    copy = slicer.vtkMRMLScalarVolumeNode()
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(path))
+    try:
+        _check_complete(path)
+    except (InputError, OSError):
+        return False
+    if not storage.ReadData(copy) or copy.GetImageData() is None:
+        return False
+    return np.array_equal(voxels(node), voxels(copy))
+
+
+def voxels(node: slicer.vtkMRMLScalarVolumeNode) -> NDArray:
+    """View of a node's voxels, ``(k, j, i)``, or ``(k, j, i, components)`` for a vector volume."""
+    return slicer.util.arrayFromVolume(node)
+
+
+def _checked_files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    if path.is_dir():
+        try:
+            return plain_stack(path)
+        except DicomError as error:
+            raise InputError(str(error)) from error
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty")
+    if suffix(path) not in READABLE:
+        raise InputError(f"{path} is none of {', '.join(READABLE)}, nor a folder of DICOM files")
+    _check_header(path)
+    _check_complete(path)
+    return [path]
+
+
+def _check_header(path: Path) -> None:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ")
+        raise InputError(f"{path} cannot be read: {reason}") from error
+    size = " x ".join(map(str, reader.GetSize()))
+    if reader.GetNumberOfComponents() != 1:
+        raise InputError(f"{path} has {reader.GetNumberOfComponents()} values a voxel; a grey-level volume is needed")
+    if reader.GetDimension() < 3:
+        raise InputError(f"{path} is a 2-D image ({size}); a stack of slices is needed")
+    if reader.GetDimension() > 3 and any(extent > 1 for extent in reader.GetSize()[3:]):
+        raise InputError(f"{path} has {reader.GetDimension()} dimensions ({size}); a 3-D volume is needed")
+
+
+def _check_complete(path: Path) -> None:
+    """NIfTI files must hold as many bytes as their header promises; other readers notice by themselves."""
+    if suffix(path) not in (".nii", ".nii.gz"):
+        return
+    try:
+        with gzip.open(path) if suffix(path) == ".nii.gz" else path.open("rb") as file:
+            header = file.read(352)
+            order = "<" if struct.unpack("<i", header[:4])[0] == 348 else ">"
+            if struct.unpack(order + "i", header[:4])[0] != 348:
+                return  # NIfTI-2 or Analyze: the reader decides
+            dims = struct.unpack(order + "8h", header[40:56])
+            bits = struct.unpack(order + "h", header[72:74])[0]
+            offset = int(struct.unpack(order + "f", header[108:112])[0])
+            wanted = offset + int(np.prod(dims[1 : dims[0] + 1], dtype=np.int64)) * bits // 8
+            found = len(header) + sum(len(block) for block in iter(lambda: file.read(2**20), b""))
+    except (EOFError, gzip.BadGzipFile, struct.error) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    if found < wanted:
+        raise InputError(f"{path} is cut short: {found} of {wanted} bytes")

@@ -1,0 +1,231 @@
+"""Two volumes in two linked slice views with equal window and level, and their picture.
+
+The views are Slicer's own slice logics; their images are composed in memory, so no display, window or OpenGL is needed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import slicer
+import vtk
+from numpy.typing import NDArray
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from ..core.geometry import slice_axis
+from .app import application_logic
+from .storage import OutputError, check_output, written_aside
+from .volumes import ATTRIBUTE_PREFIX, VolumeError, ijk_to_ras_of, label_of
+
+VIEW_GROUP = 5201
+MARGIN = 10
+LABEL_POINTS = 15
+
+
+class LinkedViews:
+    """One slice view for each of some volumes: same plane, field of view, offset, window and level.
+
+    Args:
+        nodes: the volumes; the first one decides plane, field of view, window and level.
+        size: edge of each view in pixels.
+        interpolate: smooth the display; off shows the voxels as they are.
+    """
+
+    def __init__(
+        self, nodes: list[slicer.vtkMRMLScalarVolumeNode], *, size: int = 640, interpolate: bool = False
+    ) -> None:
+        self._nodes = nodes
+        self._ijk_to_ras = ijk_to_ras_of(nodes[0])
+        self._axis = slice_axis(self._ijk_to_ras)
+        self._logics = [self._view(index, node, size) for index, node in enumerate(nodes)]
+        self._equalise_display(interpolate)
+
+    def show(self, *, slice_index: int | None = None, zoom: float = 1.0) -> None:
+        """Bring all views to a slice of the first volume (its middle one by default) at ``zoom`` times the fit.
+
+        Raises:
+            VolumeError: a slice that the first volume does not have.
+        """
+        lead = self._logics[0]
+        lead.FitSliceToBackground()
+        count = self._nodes[0].GetImageData().GetDimensions()[self._axis]
+        index = count // 2 if slice_index is None else slice_index
+        if not 0 <= index < count:
+            raise VolumeError(f"slice {index} is not among the slices 0 to {count - 1} of {self._nodes[0].GetName()}")
+        view = lead.GetSliceNode()
+        view.SetSliceOffset(self._offset(index))
+        width, height, depth = view.GetFieldOfView()
+        view.SetFieldOfView(width / zoom, height / zoom, depth)
+        for logic in self._logics[1:]:
+            self._follow(view, logic.GetSliceNode())
+
+    def images(self) -> list[NDArray[np.uint8]]:
+        """What each view shows, ``(rows, columns, 3)``, first row on top."""
+        return [self._image(logic) for logic in self._logics]
+
+    def close(self) -> None:
+        """Remove the views' nodes from the scene."""
+        for logic in self._logics:
+            scene = logic.GetMRMLScene()
+            for node in (logic.GetSliceCompositeNode(), logic.GetSliceNode()):
+                scene.RemoveNode(node)
+            logic.SetMRMLScene(None)
+
+    def _view(self, index: int, node: slicer.vtkMRMLScalarVolumeNode, size: int) -> slicer.vtkMRMLSliceLogic:
+        logic = slicer.vtkMRMLSliceLogic()
+        logic.SetMRMLApplicationLogic(application_logic())
+        logic.SetMRMLScene(node.GetScene())
+        logic.AddSliceNode(f"DURNCompare{index}")
+        view, layers = logic.GetSliceNode(), logic.GetSliceCompositeNode()
+        view.SetDimensions(size, size, 1)
+        view.SetViewGroup(VIEW_GROUP)
+        layers.SetLinkedControl(True)
+        layers.SetBackgroundVolumeID(node.GetID())
+        self._face_slices(view)
+        return logic
+
+    def _equalise_display(self, interpolate: bool) -> None:
+        lead = self._nodes[0].GetDisplayNode()
+        for node in self._nodes:
+            display = node.GetDisplayNode()
+            window, level = lead.GetWindow(), lead.GetLevel()
+            display.SetAutoWindowLevel(False)
+            display.SetWindowLevel(window, level)
+            display.SetInterpolate(interpolate)
+
+    def _face_slices(self, view: slicer.vtkMRMLSliceNode) -> None:
+        """Turn a view to the first volume's slices."""
+        for column, direction in enumerate(screen_axes(self._ijk_to_ras, self._axis)):
+            for row in range(3):
+                view.GetSliceToRAS().SetElement(row, column, direction[row])
+        view.UpdateMatrices()
+
+    def _offset(self, index: int) -> float:
+        """Position of a slice of the first volume along the views' normal."""
+        ijk = np.append(np.array(self._nodes[0].GetImageData().GetDimensions()) / 2 - 0.5, 1.0)
+        ijk[self._axis] = index
+        plane = self._logics[0].GetSliceNode().GetSliceToRAS()
+        return sum(plane.GetElement(row, 2) * ras for row, ras in enumerate((self._ijk_to_ras @ ijk)[:3]))
+
+    @staticmethod
+    def _follow(lead: slicer.vtkMRMLSliceNode, view: slicer.vtkMRMLSliceNode) -> None:
+        view.GetSliceToRAS().DeepCopy(lead.GetSliceToRAS())
+        view.UpdateMatrices()
+        view.SetFieldOfView(*lead.GetFieldOfView())
+        view.SetXYZOrigin(*lead.GetXYZOrigin())
+
+    @staticmethod
+    def _image(logic: slicer.vtkMRMLSliceLogic) -> NDArray[np.uint8]:
+        logic.UpdatePipeline()
+        connection = logic.GetImageDataConnection()
+        if connection is None:
+            raise VolumeError("a view has nothing to show")
+        connection.GetProducer().Update()
+        return _pixels(connection.GetProducer().GetOutputDataObject(connection.GetIndex()))
+
+
+def compare_picture(
+    nodes: list[slicer.vtkMRMLScalarVolumeNode],
+    path: Path,
+    *,
+    labels: list[str] | None = None,
+    slice_index: int | None = None,
+    zoom: float = 1.0,
+    size: int = 640,
+    overwrite: bool = False,
+) -> None:
+    """Write a PNG of volumes side by side in linked views, a label on each.
+
+    Args:
+        nodes: the volumes, in one scene.
+        path: ends in ``.png``.
+        labels: one a volume; name, spacing and method by default.
+        slice_index: of the first volume; its middle slice by default.
+        zoom: magnification over the fit of the first volume's plane.
+        size: edge of each view in pixels.
+        overwrite: replace a picture that exists.
+
+    Raises:
+        OutputError: as :func:`~.storage.check_output`.
+        VolumeError: volumes that share no region, or a slice that is not there.
+    """
+    check_output(path, overwrite, (".png",))
+    for node in nodes[1:]:
+        _check_overlap(nodes[0], node)
+    views = LinkedViews(nodes, size=size)
+    try:
+        views.show(slice_index=slice_index, zoom=zoom)
+        images = views.images()
+    finally:
+        views.close()
+    labelled = [_labelled(image, text) for image, text in zip(images, labels or map(describe, nodes), strict=True)]
+    gap = np.full((labelled[0].shape[0], 4, 3), 70, dtype=np.uint8)
+    _write_png(np.hstack([part for image in labelled for part in (image, gap)][:-1]), path)
+
+
+def screen_axes(ijk_to_ras: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Unit directions in RAS, a row each, to the right of the screen, up, and towards the viewer.
+
+    They lie along the volume's own axes. Of the ways to hang the slices the one nearest to the DICOM habit is taken:
+    left or posterior to the right of the screen, superior or anterior up.
+    """
+    directions = ijk_to_ras[:3, :3] / np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
+    p, q = (directions[:, a] for a in range(3) if a != axis)
+    to_the_right, up = np.array([-1.0, -1.0, 0.0]), np.array([0.0, 1.0, 1.0])
+    hangings = [(s * x, t * y) for x, y in ((p, q), (q, p)) for s in (1, -1) for t in (1, -1)]
+    x, y = max(hangings, key=lambda xy: xy[0] @ to_the_right + xy[1] @ up)
+    return np.stack([x, y, np.cross(x, y)])
+
+
+def describe(node: slicer.vtkMRMLScalarVolumeNode) -> str:
+    """A volume's label: its name or its method and scale, and the spacing in its slices in mm."""
+    spacing = sorted(node.GetSpacing())[0]
+    method, scale = (node.GetAttribute(ATTRIBUTE_PREFIX + key) for key in ("Method", "Scale"))
+    name = f"{label_of(method)} x{scale}" if method else node.GetName()
+    return f"{name}  {spacing:.2f} mm"
+
+
+def _check_overlap(a: slicer.vtkMRMLVolumeNode, b: slicer.vtkMRMLVolumeNode) -> None:
+    bounds = np.zeros((2, 6))
+    a.GetRASBounds(bounds[0])
+    b.GetRASBounds(bounds[1])
+    if np.any(bounds[:, ::2].max(axis=0) > bounds[:, 1::2].min(axis=0)):
+        raise VolumeError(f"{a.GetName()} and {b.GetName()} share no region of space: they cannot be compared")
+
+
+def _pixels(image: vtk.vtkImageData) -> NDArray[np.uint8]:
+    columns, rows, _ = image.GetDimensions()
+    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)
+    return np.ascontiguousarray(values[::-1, :, :3])
+
+
+def _labelled(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    """The image with ``text`` in its upper left corner, on a dark ground that keeps it readable."""
+    style = vtk.vtkTextProperty()
+    style.SetColor(1, 1, 1)
+    style.SetFontSize(LABEL_POINTS)
+    drawn, extent = vtk.vtkImageData(), [0, 0]
+    vtk.vtkTextRenderer.GetInstance().RenderString(style, text, drawn, extent, 96)
+    canvas = vtk_to_numpy(drawn.GetPointData().GetScalars()).reshape(*drawn.GetDimensions()[1::-1], 4)
+    letters = canvas[: extent[1], : extent[0]][::-1][: image.shape[0] - MARGIN, : image.shape[1] - MARGIN]
+    rows, columns = letters.shape[:2]
+    alpha = letters[..., 3:] / 255
+    result = image.copy()
+    corner = result[MARGIN : MARGIN + rows, MARGIN : MARGIN + columns]
+    corner[:] = (1 - alpha) * (0.35 * corner) + alpha * letters[..., :3]
+    return result
+
+
+def _write_png(image: NDArray[np.uint8], path: Path) -> None:
+    data = vtk.vtkImageData()
+    data.SetDimensions(image.shape[1], image.shape[0], 1)
+    flipped = np.ascontiguousarray(image[::-1]).reshape(-1, 3)
+    data.GetPointData().SetScalars(numpy_to_vtk(flipped, deep=True))
+    with written_aside(path) as aside:
+        writer = vtk.vtkPNGWriter()
+        writer.SetFileName(str(aside))
+        writer.SetInputData(data)
+        writer.Write()
+        if writer.GetErrorCode() or not aside.stat().st_size:
+            raise OutputError(f"{path} could not be written in full; is the disk full?")

@@ -1,0 +1,193 @@
+"""Upscaling a volume node: geometry, scalar type, display, transform, place in the subject hierarchy, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import slicer
+import vtk
+from numpy.typing import NDArray
+
+from ..core.engine import METHODS, upscale_slices
+from ..core.geometry import slice_axis as chosen_axis
+from ..core.geometry import slices_back, slices_first, upscaled_ijk_to_ras
+from ..core.models import model_for
+from ..version import __version__
+
+ATTRIBUTE_PREFIX = "DURNSuperRes."
+SOURCE_REFERENCE = "DURNSuperRes.Source"
+NOT_INHERITED = "DICOM.instanceUIDs"
+
+
+class VolumeError(ValueError):
+    """A volume node that cannot be upscaled; the message says why."""
+
+
+def upscale_volume(
+    input_node: slicer.vtkMRMLScalarVolumeNode,
+    output_node: slicer.vtkMRMLScalarVolumeNode | None = None,
+    scale: int = 2,
+    *,
+    method: str = "durn",
+    device: str = "auto",
+    precision: str = "auto",
+    slice_axis: str = "auto",
+    keep_type: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """Enlarge the slices of a volume in their plane; the field of view in RAS stays the same.
+
+    The scene is touched only when all slices are done: an error or a cancel adds no node and changes none.
+
+    Args:
+        input_node: a grey-level volume; it is not changed.
+        output_node: receives the result; a new node in the input's scene if None.
+        scale, method, device, precision, progress, cancelled: as :func:`~..core.engine.upscale_slices`.
+        slice_axis: ``auto``, ``i``, ``j`` or ``k``; ``auto`` takes the widest spaced axis if it is not k.
+        keep_type: give the output the input's scalar type (clipped to its range and rounded) instead of float32.
+
+    Returns:
+        The output node.
+
+    Raises:
+        VolumeError: no image, a label map, colour or vector voxels, NaN or infinite voxels, a constant image.
+        ValueError, ModelError, DeviceError, Cancelled: as ``upscale_slices``.
+    """
+    if output_node is input_node:
+        raise VolumeError("the output volume must not be the input volume, which stays as it is")
+    voxels = checked_voxels(input_node)
+    ijk_to_ras = ijk_to_ras_of(input_node)
+    axis = chosen_axis(ijk_to_ras, slice_axis)
+    enlarged = upscale_slices(
+        slices_first(voxels, axis),
+        scale,
+        method=method,
+        device=device,
+        precision=precision,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    result = np.ascontiguousarray(slices_back(enlarged, axis))
+    if keep_type:
+        result = as_type(result, voxels.dtype)
+    if output_node is None:
+        output_node = _new_output(input_node, f"{input_node.GetName()} {label_of(method)} x{scale}")
+    slicer.util.updateVolumeFromArray(output_node, result)
+    output_node.SetIJKToRASMatrix(_vtk_matrix(upscaled_ijk_to_ras(ijk_to_ras, scale, axis)))
+    _dress(output_node, input_node)
+    _record(output_node, input_node, scale, method)
+    return output_node
+
+
+def label_of(method: str) -> str:
+    """A method's name as people write it."""
+    return dict(zip(METHODS, ("DURN", "bicubic"), strict=True))[method]
+
+
+def checked_voxels(node: slicer.vtkMRMLScalarVolumeNode | None) -> NDArray:
+    """View of a node's voxels ``(k, j, i)`` after checking that they can be upscaled.
+
+    Raises:
+        VolumeError: as :func:`upscale_volume`.
+    """
+    if node is None or node.GetImageData() is None or min(node.GetImageData().GetDimensions()) < 1:
+        raise VolumeError("no volume with voxels was given")
+    name = node.GetName()
+    if node.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise VolumeError(f"{name} is a label map; a grey-level volume is needed")
+    components = node.GetImageData().GetNumberOfScalarComponents()
+    if components != 1:
+        raise VolumeError(f"{name} has {components} values a voxel (colour or vector); a grey-level volume is needed")
+    voxels = slicer.util.arrayFromVolume(node)
+    bad = count_non_finite(voxels)
+    if bad:
+        raise VolumeError(f"{name}: {bad} of {voxels.size} voxels are NaN or infinite")
+    if voxels.min() == voxels.max():
+        raise VolumeError(f"{name} is constant (every voxel is {voxels.flat[0]:g}): there is nothing to upscale")
+    return voxels
+
+
+def count_non_finite(voxels: NDArray) -> int:
+    """How many voxels are NaN or infinite."""
+    return int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
+
+
+def repair_non_finite(node: slicer.vtkMRMLScalarVolumeNode) -> int:
+    """Set a node's NaN and infinite voxels to its smallest finite value; returns how many there were.
+
+    Raises:
+        VolumeError: not one finite voxel.
+    """
+    voxels = slicer.util.arrayFromVolume(node)
+    finite = np.isfinite(voxels)
+    bad = int(voxels.size - np.count_nonzero(finite))
+    if bad == voxels.size:
+        raise VolumeError(f"{node.GetName()} has no finite voxel")
+    if bad:
+        voxels[~finite] = voxels[finite].min()
+        slicer.util.arrayFromVolumeModified(node)
+    return bad
+
+
+def as_type(values: NDArray[np.float32], dtype: np.dtype) -> NDArray:
+    """``values`` in ``dtype``; for integers clipped to its range and rounded."""
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    rounded = np.rint(values.astype(np.float64)) if dtype.itemsize > 2 else np.rint(values)
+    return np.clip(rounded, limits.min, limits.max).astype(dtype)
+
+
+def ijk_to_ras_of(node: slicer.vtkMRMLVolumeNode) -> NDArray[np.float64]:
+    """A volume's own IJK-to-RAS matrix, 4 x 4, without its parent transform."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def _vtk_matrix(values: NDArray[np.float64]) -> vtk.vtkMatrix4x4:
+    matrix = vtk.vtkMatrix4x4()
+    slicer.util.updateVTKMatrixFromArray(matrix, values)
+    return matrix
+
+
+def _new_output(input_node: slicer.vtkMRMLScalarVolumeNode, name: str) -> slicer.vtkMRMLScalarVolumeNode:
+    scene = input_node.GetScene()
+    return scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
+
+
+def _dress(output: slicer.vtkMRMLScalarVolumeNode, source: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Give the output the source's display, parent transform and place in the subject hierarchy."""
+    output.CreateDefaultDisplayNodes()
+    if source.GetDisplayNode() is not None:
+        output.GetDisplayNode().CopyContent(source.GetDisplayNode())
+        output.GetDisplayNode().SetAutoWindowLevel(False)
+    output.SetAndObserveTransformNodeID(source.GetTransformNodeID())
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(source.GetScene())
+    item = hierarchy.GetItemByDataNode(source)
+    if item == hierarchy.GetInvalidItemID():
+        return
+    parent, place = hierarchy.GetItemParent(item), hierarchy.GetItemByDataNode(output)
+    if place == hierarchy.GetInvalidItemID():
+        hierarchy.CreateItem(parent, output)
+    else:
+        hierarchy.SetItemParent(place, parent)
+
+
+def _record(
+    output: slicer.vtkMRMLScalarVolumeNode, source: slicer.vtkMRMLScalarVolumeNode, scale: int, method: str
+) -> None:
+    """Write the provenance into the output's attributes, and a reference to its source."""
+    record = {"Version": __version__, "Method": method, "Scale": str(scale), "SourceID": source.GetID()}
+    record["SourceName"] = source.GetName()
+    if method == "durn":
+        card = model_for(scale)
+        record |= {"Model": card.name, "ModelSHA256": card.sha256}
+    for name in ("Model", "ModelSHA256"):
+        output.RemoveAttribute(ATTRIBUTE_PREFIX + name)
+    for name, value in record.items():
+        output.SetAttribute(ATTRIBUTE_PREFIX + name, value)
+    output.RemoveAttribute(NOT_INHERITED)
+    output.SetNodeReferenceID(SOURCE_REFERENCE, source.GetID())

@@ -1,0 +1,97 @@
+"""Train one DURN from a configuration file.
+
+    python -m Training.train Training/configs/durn-x2.yaml --data DATA --output RUN [--resume]
+
+``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints and ``metrics.csv``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import yaml
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader, TensorDataset
+
+from Training.data import DEGRADATIONS, PatchBatches, photographs_and_brain, sunnybrook, validation_pairs
+from Training.task import DurnTask
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line entry."""
+    parser = argparse.ArgumentParser(description="Train one DURN from a configuration file.")
+    parser.add_argument("config", type=Path, help="YAML file, see Training/configs")
+    parser.add_argument("--data", type=Path, required=True, help="folder with cmr/ and pretrain/")
+    parser.add_argument("--output", type=Path, required=True, help="folder for checkpoints and metrics")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the output folder")
+    parser.add_argument("--max-steps", type=int, help="stop after this many steps, instead of the configuration's")
+    options = parser.parse_args(arguments)
+    config = yaml.safe_load(options.config.read_text())
+    if options.max_steps:
+        config["max_steps"] = options.max_steps
+    train(config, options.data, options.output, resume=options.resume)
+
+
+def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = False) -> None:
+    """Run the training that ``config`` describes; checkpoints appear in ``output`` after each validation."""
+    pl.seed_everything(config["seed"])
+    task = DurnTask(
+        config["architecture"],
+        learning_rate=config["learning_rate"],
+        warmup_steps=config["warmup_steps"],
+        max_steps=config["max_steps"],
+        validation_names=list(DEGRADATIONS),
+        compile_network=config["compile"],
+    )
+    if config.get("start_from"):
+        start = torch.load(config["start_from"], map_location="cpu", weights_only=True)
+        task.network.load_state_dict(start, strict=False)
+    trainer = pl.Trainer(
+        default_root_dir=output,
+        max_steps=config["max_steps"],
+        precision="bf16-mixed",
+        gradient_clip_val=config["gradient_clip"],
+        val_check_interval=config["validate_every"],
+        logger=CSVLogger(output, name="", version=""),
+        log_every_n_steps=100,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[
+            EMAWeightAveraging(decay=config["ema_decay"]),
+            ModelCheckpoint(output, filename="best", monitor="psnr_bicubic", mode="max", save_last=True),
+        ],
+    )
+    last = output / "last.ckpt"
+    trainer.fit(task, *_loaders(config, data), ckpt_path=last if resume and last.exists() else None)
+
+
+def _loaders(config: dict[str, Any], data: Path) -> tuple[DataLoader, list[DataLoader]]:
+    scale = config["architecture"]["scale"]
+    photos, brain = photographs_and_brain(data)
+    images = {
+        "cine": sunnybrook(data, "train", "cine"),
+        "scout": sunnybrook(data, "train", "scout"),
+        "photos": photos,
+        "brain": brain,
+    }
+    patches = PatchBatches(
+        [(images[name], share) for name, share in config["sources"].items()],
+        config["degradations"],
+        scale,
+        config["patch"],
+        config["batch"],
+        config["seed"],
+    )
+    validation = [
+        DataLoader(TensorDataset(*validation_pairs(data, scale, name)), batch_size=10) for name in DEGRADATIONS
+    ]
+    return DataLoader(patches, batch_size=None), validation
+
+
+if __name__ == "__main__":
+    main()
