@@ -1,6 +1,6 @@
 """Turn a training checkpoint into a bundled model: a plain state dict and its card with measured quality.
 
-    python -m Training.export CHECKPOINT CONFIG --name durn-plus-x2 --data DATA
+python -m Training.export CHECKPOINT CONFIG --name durn-plus-x2 --data DATA
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from DURNSuperResLib.evaluation import other_vendor_cine, score, sunnybrook_vali
 
 PREFIX = "network."
 TRAINING_DATA = (
-    "Sunnybrook Cardiac Data (Radau et al. 2009, CC0 1.0, GE 1.5 T): cine and scout slices of the 25 training patients; "
-    "CC0 and public-domain photographs; brain T1 slices of one subject (studyforrest, PDDL 1.0)"
+    "Sunnybrook Cardiac Data (Radau et al. 2009, CC0 1.0, GE 1.5 T): cine and scout slices of 25 patients; photographs "
+    "under CC0, in the public domain or released for unrestricted use (Kodak suite); brain T1 slices of one subject "
+    "(studyforrest, PDDL 1.0)"
 )
 DOMAIN = {
     "images": "magnitude, grey level; short-axis balanced SSFP cine and localisers; no late enhancement, flow or maps",

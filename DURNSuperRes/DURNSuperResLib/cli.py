@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     from .evaluation import Score
 
 NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
+
+
+def command() -> int:
+    """Entry of the installed command: :func:`main`, with native libraries' own messages off the terminal.
+
+    ITK and VTK write reports of failures to the process's standard error, beside the one line that says what was wrong.
+    """
+    if "--verbose" not in sys.argv:
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    return main()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -260,4 +272,4 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

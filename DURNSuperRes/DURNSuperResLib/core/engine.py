@@ -88,6 +88,10 @@ def upscale_slices(
     monitor = Monitor(len(stack), progress, cancelled)
     if method == "bicubic":
         return _bicubic(stack, scale, monitor)
+    return _run_network(stack, scale, device, precision, monitor)
+
+
+def _run_network(stack: NDArray, scale: int, device: str, precision: str, monitor: Monitor) -> NDArray[np.float32]:
     intensity = IntensityMap.of(stack)
     card = model_for(scale)
     from .inference import run_model  # torch comes in here and nowhere earlier

@@ -149,7 +149,7 @@ class Run:
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
-                self._shrink(min(count * rows * columns, self.largest_pass), str(error))
+                self._shrink(min(count * rows * columns, self.largest_pass), rows * columns, str(error))
                 continue
             done += count
             monitor.report(done)
@@ -174,12 +174,12 @@ class Run:
         with torch.inference_mode(), mixed, exact:
             return self.network(images).float()
 
-    def _shrink(self, failed_pixels: int, reason: str) -> None:
+    def _shrink(self, failed_pixels: int, slice_pixels: int, reason: str) -> None:
         """After ``failed_pixels`` in one pass did not fit: half of that, or the CPU, or the end."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         half = failed_pixels // 2
-        if half >= smallest_pass(self.network.config.receptive_radius):
+        if half >= min(slice_pixels, smallest_pass(self.network.config.receptive_radius)):
             logger.info("out of memory on %s; going on with at most %d pixels a pass", self.device, half)
             self.batch_pixels = self.largest_pass = half
         elif self.device.type != "cpu":

@@ -12,7 +12,7 @@ from pydicom.errors import InvalidDicomError
 
 POSITION_TOLERANCE_MM = 0.01
 ORIENTATION_TOLERANCE = 1e-4
-GAP_TOLERANCE = 0.02
+GAP_TOLERANCE = 0.01
 
 
 class DicomError(ValueError):
@@ -21,18 +21,28 @@ class DicomError(ValueError):
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """What decides whether slices belong together: file, series, matrix, orientation cosines and position in mm."""
+    """What decides whether slices belong together; lengths in mm, directions and position in DICOM's LPS.
+
+    ``matrix`` is (rows, columns), ``spacing`` the distance between rows and between columns, ``orientation`` the
+    direction cosines along a row and along a column.
+    """
 
     path: Path
     series: str
     matrix: tuple[int, int]
+    spacing: tuple[float, float]
     orientation: NDArray[np.float64]
     position: NDArray[np.float64]
 
     @property
+    def normal(self) -> NDArray[np.float64]:
+        """Unit vector across the slice."""
+        return np.cross(self.orientation[:3], self.orientation[3:])
+
+    @property
     def depth(self) -> float:
         """Position along the slice normal in mm."""
-        return float(self.position @ np.cross(self.orientation[:3], self.orientation[3:]))
+        return float(self.position @ self.normal)
 
 
 def plain_stack(folder: Path) -> list[Path]:
@@ -44,13 +54,13 @@ def plain_stack(folder: Path) -> list[Path]:
     """
     headers = [header for path in sorted(folder.iterdir()) if path.is_file() and (header := _header(path))]
     if not headers:
-        raise DicomError(f"{folder} holds no DICOM image with a position and an orientation")
+        raise DicomError(f"{folder} holds no DICOM image with a position, an orientation and a spacing")
     series = {header.series for header in headers}
     if len(series) > 1:
         raise DicomError(f"{folder} holds {len(series)} DICOM series; give a folder with one")
     first = headers[0]
-    if any(header.matrix != first.matrix for header in headers):
-        raise DicomError(f"{folder}: the images differ in their number of rows and columns")
+    if any((header.matrix, header.spacing) != (first.matrix, first.spacing) for header in headers):
+        raise DicomError(f"{folder}: the images differ in their rows and columns or in their pixel spacing")
     if any(np.abs(header.orientation - first.orientation).max() > ORIENTATION_TOLERANCE for header in headers):
         raise DicomError(f"{folder}: the images are not parallel, so they are not one stack")
     headers.sort(key=lambda header: header.depth)
@@ -67,12 +77,13 @@ def _header(path: Path) -> SliceHeader | None:
         raise DicomError(f"{path} holds several frames in one file (enhanced DICOM), which is not supported yet")
     if int(data.get("SamplesPerPixel", 1)) != 1:
         raise DicomError(f"{path} is a colour image; a grey-level volume is needed")
-    if "ImagePositionPatient" not in data or "ImageOrientationPatient" not in data or "Rows" not in data:
+    if not all(data.get(tag) for tag in ("Rows", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")):
         return None
     return SliceHeader(
         path,
         str(data.get("SeriesInstanceUID", "")),
         (int(data.Rows), int(data.Columns)),
+        (float(data.PixelSpacing[0]), float(data.PixelSpacing[1])),
         np.array(data.ImageOrientationPatient, dtype=np.float64),
         np.array(data.ImagePositionPatient, dtype=np.float64),
     )
@@ -91,6 +102,6 @@ def _check_positions(folder: Path, headers: list[SliceHeader]) -> None:
         raise DicomError(
             f"{folder}: the slices lie {gaps.min():.2f} to {gaps.max():.2f} mm apart; one even gap is needed"
         )
-    steps = np.diff([header.position for header in headers], axis=0)
-    if len(steps) and np.linalg.norm(steps - steps.mean(axis=0), axis=1).max() > GAP_TOLERANCE * gaps.mean():
-        raise DicomError(f"{folder}: the slices do not lie behind one another along one line")
+    drift = np.array([header.position for header in headers]) - np.outer(depths, headers[0].normal)
+    if np.linalg.norm(drift - drift[0], axis=1).max() > len(headers) * POSITION_TOLERANCE_MM:
+        raise DicomError(f"{folder}: the slices are shifted sideways against one another; a straight stack is needed")

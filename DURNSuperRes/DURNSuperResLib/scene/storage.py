@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import slicer
+import vtk
 from numpy.typing import NDArray
 
 from .app import current_scene
@@ -58,6 +59,8 @@ def read_volume(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
     if not storage.ReadData(node) or node.GetImageData() is None:
         scene.RemoveNode(node)
         raise InputError(f"{path} cannot be read as a volume")
+    if path.is_dir():
+        _straighten(node)
     node.CreateDefaultDisplayNodes()
     return node
 
@@ -83,20 +86,16 @@ def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABL
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """A private path in the folder of ``path`` to write to; renamed to ``path`` at the end, removed after an error."""
-    ending = suffix(path)
+    """A path in a private folder beside ``path`` to write to; renamed to it at the end, removed after an error."""
     try:
-        handle, name = tempfile.mkstemp(prefix=".durn-", suffix=ending, dir=path.parent)
+        with tempfile.TemporaryDirectory(prefix=".durn-", dir=path.parent) as folder:
+            aside = Path(folder) / f"image{suffix(path)}"
+            yield aside
+            aside.replace(path)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
-    os.close(handle)
-    aside = Path(name)
-    try:
-        yield aside
-        aside.chmod(0o666 & ~_umask())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite: bool = False) -> None:
@@ -107,16 +106,18 @@ def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite:
     """
     check_output(path, overwrite)
     with written_aside(path) as aside:
-        storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
-        storage.SetFileName(str(aside))
-        if not storage.WriteData(node) or not _reads_back(node, aside):
+        if not _written(node, aside) or not _reads_back(node, aside):
             raise OutputError(f"{path} could not be written in full; is the disk full?")
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _written(node: slicer.vtkMRMLScalarVolumeNode, path: Path) -> bool:
+    if suffix(path) == ".nrrd":
+        storage = slicer.vtkMRMLNRRDStorageNode()
+        storage.SetCompressionParameter(storage.GetCompressionParameterFastest())
+    else:
+        storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(path))
+    return bool(storage.WriteData(node)) and path.exists()
 
 
 def _reads_back(node: slicer.vtkMRMLScalarVolumeNode, path: Path) -> bool:
@@ -135,6 +136,20 @@ def _reads_back(node: slicer.vtkMRMLScalarVolumeNode, path: Path) -> bool:
 def voxels(node: slicer.vtkMRMLScalarVolumeNode) -> NDArray:
     """View of a node's voxels, ``(k, j, i)``, or ``(k, j, i, components)`` for a vector volume."""
     return slicer.util.arrayFromVolume(node)
+
+
+def _straighten(node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Turn a DICOM stack's third axis to the slice normal, keeping its spacing.
+
+    Slicer's reader takes that axis from the position tags, whose rounding shears the volume by some 1e-4 mm a slice.
+    """
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    columns = slicer.util.arrayFromVTKMatrix(matrix)
+    normal = np.cross(columns[:3, 0], columns[:3, 1])
+    normal *= np.sign(normal @ columns[:3, 2]) / np.linalg.norm(normal)
+    columns[:3, 2] = normal * np.linalg.norm(columns[:3, 2])
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(columns))
 
 
 def _checked_files(path: Path) -> list[Path]:

@@ -67,10 +67,13 @@ class LinkedViews:
     def close(self) -> None:
         """Remove the views' nodes from the scene."""
         for logic in self._logics:
-            scene = logic.GetMRMLScene()
-            for node in (logic.GetSliceCompositeNode(), logic.GetSliceNode()):
-                scene.RemoveNode(node)
-            logic.SetMRMLScene(None)
+            scene, model = logic.GetMRMLScene(), logic.GetSliceModelNode()
+            nodes = [logic.GetSliceCompositeNode(), logic.GetSliceNode(), logic.GetSliceModelTransformNode()]
+            nodes += [model.GetDisplayNode(), model] if model is not None else []
+            logic.SetMRMLScene(None)  # first, or the logic makes its model anew
+            for node in nodes:
+                if node is not None:
+                    scene.RemoveNode(node)
 
     def _view(self, index: int, node: slicer.vtkMRMLScalarVolumeNode, size: int) -> slicer.vtkMRMLSliceLogic:
         logic = slicer.vtkMRMLSliceLogic()

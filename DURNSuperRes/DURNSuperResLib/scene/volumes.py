@@ -55,7 +55,7 @@ def upscale_volume(
         VolumeError: no image, a label map, colour or vector voxels, NaN or infinite voxels, a constant image.
         ValueError, ModelError, DeviceError, Cancelled: as ``upscale_slices``.
     """
-    if output_node is input_node:
+    if output_node is not None and output_node is input_node:
         raise VolumeError("the output volume must not be the input volume, which stays as it is")
     voxels = checked_voxels(input_node)
     ijk_to_ras = ijk_to_ras_of(input_node)
@@ -75,7 +75,7 @@ def upscale_volume(
     if output_node is None:
         output_node = _new_output(input_node, f"{input_node.GetName()} {label_of(method)} x{scale}")
     slicer.util.updateVolumeFromArray(output_node, result)
-    output_node.SetIJKToRASMatrix(_vtk_matrix(upscaled_ijk_to_ras(ijk_to_ras, scale, axis)))
+    output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, scale, axis)))
     _dress(output_node, input_node)
     _record(output_node, input_node, scale, method)
     return output_node
@@ -145,12 +145,6 @@ def ijk_to_ras_of(node: slicer.vtkMRMLVolumeNode) -> NDArray[np.float64]:
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
     return slicer.util.arrayFromVTKMatrix(matrix)
-
-
-def _vtk_matrix(values: NDArray[np.float64]) -> vtk.vtkMatrix4x4:
-    matrix = vtk.vtkMatrix4x4()
-    slicer.util.updateVTKMatrixFromArray(matrix, values)
-    return matrix
 
 
 def _new_output(input_node: slicer.vtkMRMLScalarVolumeNode, name: str) -> slicer.vtkMRMLScalarVolumeNode:

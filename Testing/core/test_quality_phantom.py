@@ -1,0 +1,61 @@
+"""PSNR and SSIM against independent computations; the phantom against its own mathematics."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from DURNSuperResLib.core.phantom import _bessel_j1, short_axis_phantom
+from DURNSuperResLib.core.quality import psnr, ssim
+from DURNSuperResLib.core.resample import kspace_truncate
+
+
+def test_psnr_of_a_known_error() -> None:
+    truth = np.zeros((2, 8, 8))
+    assert_allclose(psnr(truth + 0.1, truth), [20, 20])
+    assert psnr(truth, truth)[0] == np.inf
+
+
+def test_ssim_agrees_with_torchmetrics_inside() -> None:
+    random = np.random.default_rng(0)
+    truth = random.random((1, 1, 40, 40))
+    image = truth + 0.1 * random.normal(size=truth.shape)
+    _, theirs = structural_similarity_index_measure(
+        torch.from_numpy(image), torch.from_numpy(truth), data_range=1.0, return_full_image=True
+    )
+    # Their padding reaches five pixels in; the mean over what is left is ours to 1e-6.
+    assert ssim(image[0], truth[0])[0] == pytest.approx(float(theirs[..., 5:-5, 5:-5].mean()), abs=1e-6)
+
+
+def test_ssim_refuses_an_image_smaller_than_its_window() -> None:
+    with pytest.raises(ValueError, match="11 x 11"):
+        ssim(np.zeros((10, 20)), np.zeros((10, 20)))
+
+
+def test_bessel_function_agrees_with_its_integral() -> None:
+    x = np.linspace(0, 400, 301)
+    angle = (np.arange(4000) + 0.5) * np.pi / 4000
+    assert_allclose(_bessel_j1(x), np.cos(angle - x[:, None] * np.sin(angle)).mean(axis=1), atol=1e-7)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_acquired_phantom_is_the_centre_of_the_truths_k_space(scale: int) -> None:
+    phantom = short_axis_phantom(scale, slices=2, noise=0)
+    expected = np.abs(kspace_truncate(phantom.truth, scale))
+    assert psnr(expected, phantom.acquired, peak=1000).min() > 38
+
+
+def test_phantom_has_blood_pool_and_myocardium_where_they_belong() -> None:
+    truth = short_axis_phantom(2).truth
+    pixel = 350 / 256
+    row, column = (round(128 + mm / pixel) for mm in (-18, 18))
+    assert truth[0, row, column] == pytest.approx(1000, rel=0.03)
+    assert truth[0, row, round(column + 30 / pixel)] == pytest.approx(250, rel=0.1)
+
+
+def test_noise_is_reproducible_and_as_large_as_asked() -> None:
+    clean, noisy, again = (short_axis_phantom(2, slices=1, noise=n) for n in (0, 0.02, 0.02))
+    assert np.array_equal(noisy.acquired, again.acquired)
+    blood = clean.acquired > 950
+    assert np.std((noisy.acquired - clean.acquired)[blood]) == pytest.approx(20, rel=0.15)

@@ -1,0 +1,215 @@
+"""Files: exact round trips, real DICOM, clear refusals, and output that is never damaged."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+import slicer
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from DURNSuperResLib.scene.storage import InputError, OutputError, check_output, read_volume, write_volume
+from DURNSuperResLib.scene.volumes import ijk_to_ras_of
+from geometries import oblique
+
+LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def sitk_ijk_to_ras(image: sitk.Image) -> NDArray[np.float64]:
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    return LPS_FROM_RAS @ matrix
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".nii", ".nii.gz", ".mha"])
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_write_and_read_keep_voxels_and_geometry(
+    make_node: Callable, heart_slices: NDArray, tmp_path: Path, ending: str, dtype: type
+) -> None:
+    matrix = oblique((1.37, 1.41, 8.0))
+    path = tmp_path / f"Herz größe ✓{ending}"
+    write_volume(make_node(heart_slices.astype(dtype), matrix), path)
+    again, image = read_volume(path), sitk.ReadImage(str(path))
+    assert np.array_equal(slicer.util.arrayFromVolume(again), heart_slices.astype(dtype))
+    assert np.array_equal(sitk.GetArrayFromImage(image), heart_slices.astype(dtype))
+    assert_allclose(ijk_to_ras_of(again), matrix, atol=1e-4)
+    assert_allclose(sitk_ijk_to_ras(image), matrix, atol=1e-4)
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_dicom_stack_agrees_with_simpleitk(data: Path, scene: slicer.vtkMRMLScene) -> None:
+    folder = data / "cmr" / "sunnybrook_dicom" / "SC-N-02-static"
+    node = read_volume(folder)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    image = reader.Execute()
+    ours, theirs = slicer.util.arrayFromVolume(node), sitk.GetArrayFromImage(image)
+    assert ours.shape == theirs.shape
+    assert_allclose(ours, theirs)
+    assert_allclose(ijk_to_ras_of(node), sitk_ijk_to_ras(image), atol=2e-6)
+
+
+def test_a_ragged_cine_is_refused_not_scrambled(data: Path) -> None:
+    with pytest.raises(InputError, match="10 images at only 6 slice positions"):
+        read_volume(data / "cmr" / "sunnybrook_dicom" / "SC-N-02-ragged")
+
+
+def test_a_cine_series_is_refused(data: Path) -> None:
+    with pytest.raises(InputError, match="25 images at only 1 slice position"):
+        read_volume(data / "cmr" / "cine_dicom" / "Se4")
+
+
+@pytest.fixture
+def stack(data: Path, tmp_path: Path) -> Path:
+    """A writable copy of a real DICOM stack of five slices."""
+    return Path(shutil.copytree(data / "cmr" / "sunnybrook_dicom" / "SC-N-02-static", tmp_path / "stack"))
+
+
+def edited(path: Path, **tags: object) -> None:
+    path.chmod(0o644)
+    dataset = pydicom.dcmread(path)
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    dataset.save_as(path)
+
+
+def test_a_missing_slice_is_refused(stack: Path) -> None:
+    sorted(stack.iterdir())[2].unlink()
+    with pytest.raises(InputError, match="one even gap is needed"):
+        read_volume(stack)
+
+
+def test_two_series_in_a_folder_are_refused(stack: Path) -> None:
+    edited(sorted(stack.iterdir())[0], SeriesInstanceUID="1.2.3")
+    with pytest.raises(InputError, match="2 DICOM series"):
+        read_volume(stack)
+
+
+def test_slices_that_are_not_parallel_are_refused(stack: Path) -> None:
+    edited(sorted(stack.iterdir())[0], ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    with pytest.raises(InputError, match="not parallel"):
+        read_volume(stack)
+
+
+def test_a_slice_shifted_sideways_is_refused(stack: Path) -> None:
+    path = sorted(stack.iterdir())[2]
+    header = pydicom.dcmread(path)
+    along_row = np.array(header.ImageOrientationPatient[:3], dtype=float)
+    edited(path, ImagePositionPatient=[round(v, 5) for v in np.array(header.ImagePositionPatient) + 0.5 * along_row])
+    with pytest.raises(InputError, match="shifted sideways"):
+        read_volume(stack)
+
+
+def test_several_frames_in_a_file_are_refused(stack: Path) -> None:
+    edited(sorted(stack.iterdir())[0], NumberOfFrames=2)
+    with pytest.raises(InputError, match="several frames"):
+        read_volume(stack)
+
+
+def test_other_files_beside_the_stack_do_not_matter(stack: Path) -> None:
+    stack.chmod(0o755)
+    (stack / "notes.txt").write_text("hello")
+    assert read_volume(stack).GetImageData().GetDimensions() == (256, 256, 5)
+
+
+def write_image(path: Path, voxels: NDArray, *, vector: bool = False) -> Path:
+    sitk.WriteImage(sitk.GetImageFromArray(voxels, isVector=vector), str(path))
+    return path
+
+
+VOXELS = np.random.default_rng(0).integers(0, 999, (5, 30, 20)).astype(np.int16)
+BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "missing": (lambda folder: folder / "no.nrrd", "does not exist"),
+    "empty": (lambda folder: _bytes(folder / "a.nrrd", b""), "is empty"),
+    "junk": (lambda folder: _bytes(folder / "a.nii.gz", b"hello" * 99), "cannot be read"),
+    "unknown type": (lambda folder: _bytes(folder / "a.txt", b"hello"), "is none of"),
+    "no DICOM": (lambda folder: _bytes(folder / "sub" / "a.txt", b"hello").parent, "holds no DICOM image"),
+    "colour": (
+        lambda folder: write_image(folder / "a.nrrd", np.stack([VOXELS] * 3, -1), vector=True),
+        "3 values a voxel",
+    ),
+    "2-D nrrd": (lambda folder: write_image(folder / "a.nrrd", VOXELS[0]), "2-D image"),
+    "2-D nifti": (lambda folder: write_image(folder / "a.nii", VOXELS[0]), "2-D image"),
+    "4-D nrrd": (lambda folder: write_image(folder / "a.nrrd", np.stack([VOXELS, VOXELS])), "4 dimensions"),
+    "4-D nifti": (lambda folder: write_image(folder / "a.nii.gz", np.stack([VOXELS, VOXELS])), "4 dimensions"),
+    "zero axis": (
+        lambda folder: _bytes(
+            folder / "a.nrrd", b"NRRD0004\ntype: short\ndimension: 3\nsizes: 0 10 10\nencoding: raw\n\n"
+        ),
+        "size is zero",
+    ),
+    "short nrrd": (lambda folder: _cut(write_image(folder / "a.nrrd", VOXELS)), "cannot be read"),
+    "short nifti": (lambda folder: _cut(write_image(folder / "a.nii", VOXELS)), "cut short"),
+    "short nii.gz": (lambda folder: _cut(write_image(folder / "a.nii.gz", VOXELS)), "damaged"),
+    "short inside nii.gz": (lambda folder: _cut_inside(write_image(folder / "a.nii", VOXELS)), "cut short"),
+    "short mha": (lambda folder: _cut(write_image(folder / "a.mha", VOXELS)), "cannot be read"),
+}
+
+
+def _bytes(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def _cut(path: Path) -> Path:
+    return _bytes(path, path.read_bytes()[:-700])
+
+
+def _cut_inside(path: Path) -> Path:
+    return _bytes(path.with_suffix(".nii.gz"), gzip.compress(path.read_bytes()[:-700]))
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files_are_refused_with_a_reason(tmp_path: Path, scene: slicer.vtkMRMLScene, name: str) -> None:
+    make, reason = BAD_FILES[name]
+    path, before = make(tmp_path), scene.GetNumberOfNodes()
+    with pytest.raises(InputError, match=reason) as caught:
+        read_volume(path)
+    assert str(path.name) in str(caught.value)
+    assert scene.GetNumberOfNodes() == before
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".nii", ".nii.gz", ".mha"])
+def test_a_failed_write_leaves_the_old_file_and_no_other(
+    make_node: Callable, heart_slices: NDArray, tmp_path: Path, full_disk: Callable, ending: str
+) -> None:
+    path = tmp_path / f"out{ending}"
+    write_volume(make_node(heart_slices), path)
+    before = path.read_bytes()
+    noise = np.random.default_rng(0).random((8, 128, 128)).astype(np.float32)
+    with full_disk(50_000), pytest.raises(OutputError, match="disk full"):
+        write_volume(make_node(noise), path, overwrite=True)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_output_that_exists_is_kept_unless_told_otherwise(
+    make_node: Callable, heart_slices: NDArray, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.nrrd"
+    path.write_text("precious")
+    with pytest.raises(OutputError, match="exists"):
+        write_volume(make_node(heart_slices), path)
+    assert path.read_text() == "precious"
+    write_volume(make_node(heart_slices), path, overwrite=True)
+    assert read_volume(path).GetImageData().GetDimensions() == (64, 64, 3)
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    (tmp_path / "folder.nrrd").mkdir()
+    for path, reason in (
+        (tmp_path / "no" / "a.nrrd", "does not exist"),
+        (tmp_path / "a.png", "must end in"),
+        (tmp_path / "folder.nrrd", "is a folder"),
+    ):
+        with pytest.raises(OutputError, match=reason):
+            check_output(path, overwrite=True)

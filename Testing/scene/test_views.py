@@ -1,0 +1,95 @@
+"""The comparison picture: same place, same window, sharp, labelled, and no node left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import slicer
+from numpy.typing import NDArray
+
+from DURNSuperResLib.scene.storage import OutputError
+from DURNSuperResLib.scene.views import LinkedViews, compare_picture, describe, screen_axes
+from DURNSuperResLib.scene.volumes import VolumeError, upscale_volume
+from geometries import oblique
+
+
+@pytest.fixture
+def pair(make_node: Callable, heart_slices: NDArray) -> list[slicer.vtkMRMLScalarVolumeNode]:
+    """An oblique volume and its bicubic enlargement."""
+    node = make_node(heart_slices, oblique((5.5, 5.5, 8.0)), name="heart")
+    return [node, upscale_volume(node, method="bicubic")]
+
+
+def test_both_views_show_the_same_place_at_the_same_window(pair: list) -> None:
+    pair[1].GetDisplayNode().SetWindowLevel(10, 5)
+    views = LinkedViews(pair, size=256)
+    views.show(slice_index=1)
+    a, b = (image.astype(float) for image in views.images())
+    views.close()
+    assert a.std() > 20
+    assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.97
+    assert abs(a.mean() - b.mean()) < 2
+    shifted = np.corrcoef(a[:, 4:].ravel(), b[:, :-4].ravel())[0, 1]
+    assert shifted < np.corrcoef(a[:, 4:].ravel(), b[:, 4:].ravel())[0, 1]
+
+
+def test_voxels_are_shown_as_they_are(pair: list) -> None:
+    """Sixty-four voxels across 256 screen pixels: each is a square of four, which smoothing would blur."""
+    views = LinkedViews(pair, size=256)
+    views.show(slice_index=1)
+    original, enlarged = (np.abs(np.diff(image[..., 0].astype(int), axis=1)) > 0 for image in views.images())
+    views.close()
+    assert original.mean() < 0.26
+    assert original.mean() < enlarged.mean() < 0.52
+
+
+def test_a_slice_index_moves_both_views(pair: list) -> None:
+    views = LinkedViews(pair, size=128)
+    pictures = []
+    for index in (0, 2):
+        views.show(slice_index=index)
+        pictures.append(views.images())
+    views.close()
+    assert all(np.abs(first.astype(int) - last).mean() > 1 for first, last in zip(*pictures, strict=True))
+
+
+def test_the_picture_holds_both_views_and_their_labels(pair: list, scene: slicer.vtkMRMLScene, tmp_path: Path) -> None:
+    path, before = tmp_path / "pair.png", scene.GetNumberOfNodes()
+    compare_picture(pair, path, size=300)
+    image = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    assert image.shape == (300, 604, 3)
+    for corner in (image[8:40, 8:150], image[8:40, 312:450]):
+        assert (corner.min(axis=2) > 240).sum() > 100
+    assert scene.GetNumberOfNodes() == before
+    with pytest.raises(OutputError, match="exists"):
+        compare_picture(pair, path)
+
+
+def test_labels_name_method_and_spacing(pair: list) -> None:
+    assert describe(pair[0]) == "heart  5.50 mm"
+    assert describe(pair[1]) == "bicubic x2  2.75 mm"
+
+
+def test_volumes_apart_from_each_other_are_refused(make_node: Callable, heart_slices: NDArray, tmp_path: Path) -> None:
+    far = np.diag([1.4, 1.4, 8.0, 1.0])
+    far[:3, 3] = 9000
+    nodes = [make_node(heart_slices), make_node(heart_slices, far)]
+    with pytest.raises(VolumeError, match="share no region"):
+        compare_picture(nodes, tmp_path / "a.png")
+
+
+def test_a_slice_that_is_not_there_is_refused(pair: list, tmp_path: Path) -> None:
+    with pytest.raises(VolumeError, match="slice 7 is not among the slices 0 to 2"):
+        compare_picture(pair, tmp_path / "a.png", slice_index=7)
+
+
+def test_an_axial_volume_hangs_left_to_the_right_and_anterior_up() -> None:
+    for signs in ([-1, -1, 1], [1, 1, 1], [1, -1, -1]):
+        x, y, towards = screen_axes(np.diag([*np.multiply(signs, [1.4, 1.4, 8.0]), 1.0]), 2)
+        assert x.tolist() == [-1, 0, 0]
+        assert y.tolist() == [0, 1, 0]
+        assert np.allclose(towards, np.cross(x, y))
