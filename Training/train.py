@@ -49,8 +49,7 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         compile_network=config["compile"],
     )
     if config.get("start_from"):
-        start = torch.load(config["start_from"], map_location="cpu", weights_only=True)
-        task.network.load_state_dict(start, strict=False)
+        _take_over(task.network, Path(config["start_from"]))
     trainer = pl.Trainer(
         default_root_dir=output,
         max_steps=config["max_steps"],
@@ -68,6 +67,14 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
     )
     last = output / "last.ckpt"
     trainer.fit(task, *_loaders(config, data), ckpt_path=last if resume and last.exists() else None)
+
+
+def _take_over(network: torch.nn.Module, weights: Path) -> None:
+    """Start from another model's weights, wherever a tensor of the same name has the same shape."""
+    own = network.state_dict()
+    theirs = torch.load(weights, map_location="cpu", weights_only=True)
+    taken = {name: value for name, value in theirs.items() if name in own and own[name].shape == value.shape}
+    network.load_state_dict({**own, **taken})
 
 
 def _loaders(config: dict[str, Any], data: Path) -> tuple[DataLoader, list[DataLoader]]:

@@ -158,6 +158,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     from .evaluation import METHODS as SCORED
     from .evaluation import other_vendor_cine, score, sunnybrook_validation
 
+    if not options.verbose:
+        logging.getLogger(__package__).setLevel(logging.WARNING)  # not a line for each of hundreds of slices
     test_set = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}[options.set](options.data)
     bundled = {card.scale for card in available_models()}
     results: dict[str, list[Score]] = {}
