@@ -229,6 +229,8 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         layoutManager = slicer.app.layoutManager()
         if layoutManager is None:
             return
+        from DURNSuperResLib.scene.views import face_slices
+
         layoutManager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView)
         shown = first.GetDisplayNode()
         second.GetDisplayNode().SetAutoWindowLevel(False)
@@ -237,8 +239,7 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
             sliceLogic = layoutManager.sliceWidget(name).sliceLogic()
             sliceLogic.GetSliceCompositeNode().SetLinkedControl(True)
             sliceLogic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
-            sliceLogic.GetSliceNode().SetOrientation("Axial")
-            sliceLogic.GetSliceNode().RotateToVolumePlane(first)
+            face_slices(sliceLogic.GetSliceNode(), first)
             sliceLogic.FitSliceToBackground()
 
 

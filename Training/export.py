@@ -26,11 +26,8 @@ TRAINING_DATA = (
     "under CC0, in the public domain or released for unrestricted use (Kodak suite); brain T1 slices of one subject "
     "(studyforrest, PDDL 1.0)"
 )
-DOMAIN = {
-    "images": "magnitude, grey level; short-axis balanced SSFP cine and localisers; no late enhancement, flow or maps",
-    "truth_pixel_mm": [1.2, 1.6],
-    "note": "learned from inputs that are 2 to 4 times coarser than 1.2 to 1.6 mm; finer inputs extrapolate",
-}
+IMAGES = "magnitude; short-axis balanced SSFP cine and localisers; no late enhancement, flow or parametric maps"
+TRUTH_PIXEL_MM = (1.37, 1.88)  # of the cardiac training images
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,6 +46,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
     config = yaml.safe_load(config_file.read_text())
     content = torch.load(checkpoint, map_location="cpu", weights_only=False)  # our own run's file
     state = {k.removeprefix(PREFIX): v for k, v in content["state_dict"].items() if k.startswith(PREFIX)}
+    scale = config["architecture"]["scale"]
     network = Durn(DurnConfig.from_dict(config["architecture"]))
     network.load_state_dict(state)
     buffer = io.BytesIO()
@@ -65,7 +63,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
         "licence": "Apache-2.0",
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "source": "DURN rebuilt from its description (Qiu, Cheng, Wang 2022, doi:10.1016/j.cmpb.2022.106707)",
-        "domain": DOMAIN,
+        "domain": {"images": IMAGES, "input_pixel_mm": [round(scale * pixel, 2) for pixel in TRUTH_PIXEL_MM]},
         "training": {
             "data": TRAINING_DATA,
             "command": f"python -m Training.train {config_file.as_posix()} --data DATA --output RUN",
@@ -76,7 +74,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
         },
     }
     _write(card, stem.with_suffix(".json"))
-    card["quality"] = _quality(config["architecture"]["scale"], data)
+    card["quality"] = _quality(scale, data)
     _write(card, stem.with_suffix(".json"))
 
 

@@ -2,7 +2,7 @@
 
     python -m Training.train Training/configs/durn-x2.yaml --data DATA --output RUN [--resume]
 
-``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints and ``metrics.csv``.
+``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints and, in ``logs``, the metrics of each run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         precision="bf16-mixed",
         gradient_clip_val=config["gradient_clip"],
         val_check_interval=config["validate_every"],
-        logger=CSVLogger(output, name="", version=""),
+        logger=CSVLogger(output, name="logs"),
         log_every_n_steps=100,
         enable_progress_bar=False,
         enable_model_summary=False,

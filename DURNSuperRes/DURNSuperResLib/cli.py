@@ -130,7 +130,9 @@ def _models(_: argparse.Namespace) -> None:
         training = card.details.get("training", {})
         print(f"{card.name}  x{card.scale}  {card.details.get('parameters', '?')} parameters  {card.sha256[:12]}")
         print(f"    trained on: {training.get('data', 'not stated')}")
-        print(f"    domain: {card.details.get('domain', 'not stated')}")
+        domain = card.details.get("domain", {})
+        pixels = " to ".join(str(edge) for edge in domain.get("input_pixel_mm", ["not stated"]))
+        print(f"    domain: {domain.get('images', 'not stated')}; trained on input pixels of {pixels} mm")
     print("bicubic  x2, x3, x4  needs no torch")
 
 

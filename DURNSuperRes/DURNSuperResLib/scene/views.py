@@ -85,7 +85,7 @@ class LinkedViews:
         view.SetViewGroup(VIEW_GROUP)
         layers.SetLinkedControl(True)
         layers.SetBackgroundVolumeID(node.GetID())
-        self._face_slices(view)
+        face_slices(view, self._nodes[0])
         return logic
 
     def _equalise_display(self, interpolate: bool) -> None:
@@ -96,13 +96,6 @@ class LinkedViews:
             display.SetAutoWindowLevel(False)
             display.SetWindowLevel(window, level)
             display.SetInterpolate(interpolate)
-
-    def _face_slices(self, view: slicer.vtkMRMLSliceNode) -> None:
-        """Turn a view to the first volume's slices."""
-        for column, direction in enumerate(screen_axes(self._ijk_to_ras, self._axis)):
-            for row in range(3):
-                view.GetSliceToRAS().SetElement(row, column, direction[row])
-        view.UpdateMatrices()
 
     def _offset(self, index: int) -> float:
         """Position of a slice of the first volume along the views' normal."""
@@ -165,6 +158,15 @@ def compare_picture(
     labelled = [_labelled(image, text) for image, text in zip(images, labels or map(describe, nodes), strict=True)]
     gap = np.full((labelled[0].shape[0], 4, 3), 70, dtype=np.uint8)
     _write_png(np.hstack([part for image in labelled for part in (image, gap)][:-1]), path)
+
+
+def face_slices(view: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Turn a view to a volume's slices, however oblique, where a rotation to the nearest anatomical plane can miss."""
+    ijk_to_ras = ijk_to_ras_of(volume)
+    for column, direction in enumerate(screen_axes(ijk_to_ras, slice_axis(ijk_to_ras))):
+        for row in range(3):
+            view.GetSliceToRAS().SetElement(row, column, direction[row])
+    view.UpdateMatrices()
 
 
 def screen_axes(ijk_to_ras: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

@@ -1,0 +1,125 @@
+"""Training end to end on a tiny made-up data folder: aligned pairs, a run, a resumed run, an exported model."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+import yaml
+
+from DURNSuperResLib.core.models import ModelCard
+from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.core.quality import psnr
+from DURNSuperResLib.core.resample import bicubic_upscale
+from Training import export as exporting
+from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
+from Training.train import train
+
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def phantom() -> np.ndarray:
+    return (short_axis_phantom(2, slices=2, size=192).truth / 1000).clip(0, 1)
+
+
+@pytest.fixture
+def tiny_data(tmp_path: Path, phantom: np.ndarray) -> Path:
+    """A data folder of the right form with two phantom slices in every place."""
+    folder = tmp_path / "data"
+    for split in ("train", "val"):
+        (folder / "cmr" / "sunnybrook" / split).mkdir(parents=True)
+    (folder / "pretrain" / "photos").mkdir(parents=True)
+    rows = []
+    for split in ("train", "val"):
+        for number, image in enumerate(phantom):
+            path = f"cmr/sunnybrook/{split}/{number}.png"
+            sitk.WriteImage(sitk.GetImageFromArray((image * 255).astype(np.uint8)), str(folder / path))
+            rows.append({"path": path, "kind": "cine", "patient": split, "split": split})
+    _write_csv(folder / "cmr" / "sunnybrook" / "manifest.csv", rows)
+    sitk.WriteImage(sitk.ReadImage(str(folder / rows[0]["path"])), str(folder / "pretrain" / "photos" / "a.png"))
+    photos = [{"path": "photos/a.png", "tier": "a"}, {"path": "photos/missing.png", "tier": "b"}]
+    _write_csv(folder / "pretrain" / "manifest.csv", photos)
+    return folder
+
+
+def _write_csv(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("degradation", DEGRADATIONS)
+def test_patches_are_aligned_with_their_truth(phantom: np.ndarray, scale: int, degradation: str) -> None:
+    batches = PatchBatches([([phantom[0]], 1.0)], {degradation: 1.0}, scale, patch=24, batch=4, seed=0)
+    low, truth = next(iter(batches))
+    assert low.shape == (4, 1, 24, 24)
+    assert truth.shape == (4, 1, 24 * scale, 24 * scale)
+    enlarged = bicubic_upscale(low[:, 0].numpy(), scale)
+    inside = (..., slice(12, -12), slice(12, -12))
+    centred = psnr(enlarged[inside], truth[:, 0].numpy()[inside]).mean()
+    shifted = psnr(np.roll(enlarged, 1, axis=-1)[inside], truth[:, 0].numpy()[inside]).mean()
+    assert centred > shifted + 0.5
+
+
+def test_pairs_crop_to_a_multiple_of_the_scale() -> None:
+    pairs = Pairs.from_image(np.random.default_rng(0).random((50, 61)).astype(np.float32), 3)
+    assert pairs.truth.shape == (48, 60)
+    assert {image.shape for image in pairs.degraded.values()} == {(16, 20)}
+
+
+def test_no_patient_is_in_two_splits(data: Path) -> None:
+    with (data / "cmr" / "sunnybrook" / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    train_patients, val_patients = ({row["patient"] for row in rows if row["split"] == s} for s in ("train", "val"))
+    assert len(train_patients) == 25
+    assert len(val_patients) == 5
+    assert not train_patients & val_patients
+    assert len(sunnybrook(data, "val", "cine")) == 90
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_configurations_say_what_training_needs(path: Path) -> None:
+    config = yaml.safe_load(path.read_text())
+    assert f"x{config['architecture']['scale']}" in path.stem
+    assert set(config["degradations"]) <= set(DEGRADATIONS)
+    assert config["warmup_steps"] < config["max_steps"]
+
+
+def test_a_run_resumes_and_becomes_a_model(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {
+        "architecture": {"scale": 2, "channels": [4, 8], "urns": 1, "bicubic_skip": True},
+        "seed": 1,
+        "sources": {"cine": 0.7, "photos": 0.3},
+        "degradations": {"bicubic": 0.5, "kspace": 0.5},
+        "patch": 16,
+        "batch": 2,
+        "learning_rate": 1e-3,
+        "warmup_steps": 1,
+        "max_steps": 2,
+        "gradient_clip": 1.0,
+        "ema_decay": 0.9,
+        "validate_every": 2,
+        "compile": False,
+    }
+    run, config_file = tmp_path / "run", tmp_path / "tiny.yaml"
+    train(config, tiny_data, run)
+    config["max_steps"] = 4
+    train(config, tiny_data, run, resume=True)
+    checkpoint = torch.load(run / "last.ckpt", weights_only=False)
+    assert checkpoint["global_step"] == 4
+
+    config_file.write_text(yaml.safe_dump(config))
+    monkeypatch.setattr(exporting, "WEIGHTS_FOLDER", tmp_path)
+    monkeypatch.setattr(exporting, "_quality", lambda scale, _: {"scale": scale})
+    exporting.export(run / "last.ckpt", config_file, "tiny-x2", tiny_data)
+    card = ModelCard.read(tmp_path / "tiny_x2.json")
+    assert card.details["training"]["steps"] == 4
+    assert card.details["quality"] == {"scale": 2}
+    assert all(isinstance(value, torch.Tensor) for value in card.load_state_dict().values())
