@@ -1,8 +1,9 @@
 """Train one DURN from a configuration file.
 
-    python -m Training.train Training/configs/durn-x2.yaml --data DATA --output RUN [--resume]
+    python -m Training.train Training/configs/durn-plus-x2.yaml --data DATA --output RUN [--resume]
 
-``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints and, in ``logs``, the metrics of each run.
+``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints and, in ``logs``, the metrics
+of each run.
 """
 
 from __future__ import annotations

@@ -21,10 +21,11 @@ from .core.resample import kspace_truncate
 from .scene.app import current_scene
 from .scene.storage import check_output, write_volume
 from .scene.views import compare_picture
-from .scene.volumes import checked_voxels, ijk_to_ras_of, upscale_volume
+from .scene.volumes import VolumeError, checked_voxels, ijk_to_ras_of, upscale_volume
 
 OUTPUTS = ("acquired.nrrd", "truth.nrrd", "bicubic.nrrd", "durn.nrrd")
 PICTURE = "comparison.png"
+SMALLEST = 16  # rows and columns of a truth worth comparing with
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def _truncated_nodes(
     axis = slice_axis(ijk_to_ras)
     slices = slices_first(checked_voxels(source), axis)
     rows, columns = (size // (4 * scale) * 4 * scale for size in slices.shape[1:])
+    if min(rows, columns) < SMALLEST:
+        raise VolumeError(f"{source.GetName()} is too small to be made coarser: {slices.shape[1]} x {slices.shape[2]}")
     truth = slices[:, :rows, :columns].astype(np.float32)
     acquired = kspace_truncate(truth, scale).astype(np.float32)
     fine_to_coarse = np.linalg.inv(upscaled_ijk_to_ras(np.eye(4), scale, axis))

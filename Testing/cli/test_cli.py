@@ -137,6 +137,7 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
     "constant": (["upscale", "constant.nrrd", "-o", "a.nrrd"], "is constant"),
     "NaN": (["upscale", "nan.nrrd", "-o", "a.nrrd"], "6 of 27648 voxels are NaN or infinite"),
     "one slice": (["upscale", "slice.nrrd", "-o", "a.nrrd"], "holds one slice"),
+    "tiny demo": (["demo", "-o", ".", "--input", "tiny.nrrd"], "too small"),
     "no CUDA": (["upscale", "heart.nrrd", "-o", "a.nrrd", "--device", "cuda"], "CUDA was asked for"),
     "apart": (["compare", "heart.nrrd", "slice.nrrd", "-o", "a.png"], "share no region"),
 }
@@ -154,6 +155,7 @@ def bad_folder(volume: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("constant", np.full_like(voxels, 7), np.eye(4)),
         ("nan", broken, np.eye(4)),
         ("slice", voxels[:1], far),
+        ("tiny", voxels[:, :9, :9], np.eye(4)),
     ):
         sitk.WriteImage(image_with(content, matrix), str(volume.parent / f"{name}.nrrd"))
     monkeypatch.chdir(volume.parent)

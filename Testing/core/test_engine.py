@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from DURNSuperResLib import Cancelled, upscale_slices
 from DURNSuperResLib.core import inference
 from DURNSuperResLib.core.engine import Monitor
 from DURNSuperResLib.core.inference import DeviceError, Run, tiles
-from DURNSuperResLib.core.models import model_for
+from DURNSuperResLib.core.models import ModelError, model_for
 from DURNSuperResLib.core.network import Durn, DurnConfig
 from DURNSuperResLib.core.quality import psnr
 
@@ -192,6 +194,13 @@ def test_unknown_options_are_refused(heart_slices: NDArray, option: dict) -> Non
 def test_float16_on_the_cpu_is_refused(heart_slices: NDArray) -> None:
     with pytest.raises(ValueError, match="float16 needs CUDA"):
         upscale_slices(heart_slices, device="cpu", precision="float16")
+
+
+@pytest.mark.parametrize("architecture", [{"scale": 2, "unknown": 1}, {"scale": 2, "urns": 5}, {"scale": 3}])
+def test_weights_that_do_not_fit_their_card_are_named(architecture: dict) -> None:
+    card = dataclasses.replace(model_for(2), architecture=architecture)
+    with pytest.raises(ModelError, match="do not fit their card"):
+        inference._load(card)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA works here")

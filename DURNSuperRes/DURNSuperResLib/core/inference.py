@@ -7,6 +7,7 @@ makes sense, the run moves to the CPU with a warning.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import math
@@ -86,10 +87,11 @@ def _network(card: ModelCard, device: torch.device) -> Durn:
 
 
 def _load(card: ModelCard) -> Durn:
-    network = Durn(DurnConfig.from_dict(dict(card.architecture)))
+    state = card.load_state_dict()
     try:
-        network.load_state_dict(card.load_state_dict())
-    except RuntimeError as error:
+        network = Durn(DurnConfig.from_dict(dict(card.architecture)))
+        network.load_state_dict(state)
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"the weights {card.path} do not fit their card: {error}") from error
     return network
 
@@ -169,7 +171,8 @@ class Run:
 
     def _pass(self, batch: NDArray[np.float32]) -> Tensor:
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, memory_format=torch.channels_last)
-        mixed = torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+        full = self.dtype == torch.float32
+        mixed = contextlib.nullcontext() if full else torch.autocast(self.device.type, dtype=self.dtype)
         exact = torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
         with torch.inference_mode(), mixed, exact:
             return self.network(images).float()
