@@ -192,6 +192,17 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_format_that_would_lose_the_geometry_is_refused(
+    make_node: Callable, heart_slices: NDArray, tmp_path: Path, ending: str
+) -> None:
+    sheared = np.diag([1.4, 1.4, 8.0, 1.0])
+    sheared[0, 2] = 2.5
+    with pytest.raises(OutputError, match="cannot hold the volume's geometry"):
+        write_volume(make_node(heart_slices, sheared), tmp_path / f"out{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_output_that_exists_is_kept_unless_told_otherwise(
     make_node: Callable, heart_slices: NDArray, tmp_path: Path
 ) -> None:

@@ -93,3 +93,10 @@ def test_an_axial_volume_hangs_left_to_the_right_and_anterior_up() -> None:
         assert x.tolist() == [-1, 0, 0]
         assert y.tolist() == [0, 1, 0]
         assert np.allclose(towards, np.cross(x, y))
+
+
+def test_a_full_disk_leaves_no_picture(pair: list, tmp_path: Path, full_disk: Callable) -> None:
+    path = tmp_path / "a.png"
+    with full_disk(2000), pytest.raises(OutputError, match=r"disk full|File too large"):
+        compare_picture(pair, path)
+    assert list(tmp_path.iterdir()) == []

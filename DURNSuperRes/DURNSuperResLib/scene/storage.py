@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import slicer
-import vtk
-from numpy.typing import NDArray
 
 from .app import current_scene
 from .dicom import DicomError, plain_stack
+from .volumes import ijk_to_ras_of
 
 READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
+GEOMETRY_TOLERANCE_MM = 1e-3
 
 
 class InputError(ValueError):
@@ -102,12 +102,16 @@ def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite:
     """Write a volume as NRRD, NIfTI or MetaImage: aside first, read back and compared, then renamed into place.
 
     Raises:
-        OutputError: as :func:`check_output`, or a write that failed, a full disk among the reasons.
+        OutputError: as :func:`check_output`, a write that failed (a full disk among the reasons), or a file format
+            that does not keep the volume's geometry.
     """
     check_output(path, overwrite)
     with written_aside(path) as aside:
-        if not _written(node, aside) or not _reads_back(node, aside):
+        copy = _read_back(aside) if _written(node, aside) else None
+        if copy is None or not np.array_equal(slicer.util.arrayFromVolume(node), slicer.util.arrayFromVolume(copy)):
             raise OutputError(f"{path} could not be written in full; is the disk full?")
+        if not np.allclose(ijk_to_ras_of(node), ijk_to_ras_of(copy), rtol=0, atol=GEOMETRY_TOLERANCE_MM):
+            raise OutputError(f"{path} cannot hold the volume's geometry (oblique axes that are not at right angles?)")
 
 
 def _written(node: slicer.vtkMRMLScalarVolumeNode, path: Path) -> bool:
@@ -120,22 +124,15 @@ def _written(node: slicer.vtkMRMLScalarVolumeNode, path: Path) -> bool:
     return bool(storage.WriteData(node)) and path.exists()
 
 
-def _reads_back(node: slicer.vtkMRMLScalarVolumeNode, path: Path) -> bool:
+def _read_back(path: Path) -> slicer.vtkMRMLScalarVolumeNode | None:
     copy = slicer.vtkMRMLScalarVolumeNode()
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(str(path))
     try:
         _check_complete(path)
     except (InputError, OSError):
-        return False
-    if not storage.ReadData(copy) or copy.GetImageData() is None:
-        return False
-    return np.array_equal(voxels(node), voxels(copy))
-
-
-def voxels(node: slicer.vtkMRMLScalarVolumeNode) -> NDArray:
-    """View of a node's voxels, ``(k, j, i)``, or ``(k, j, i, components)`` for a vector volume."""
-    return slicer.util.arrayFromVolume(node)
+        return None
+    return copy if storage.ReadData(copy) and copy.GetImageData() is not None else None
 
 
 def _straighten(node: slicer.vtkMRMLScalarVolumeNode) -> None:
@@ -143,9 +140,7 @@ def _straighten(node: slicer.vtkMRMLScalarVolumeNode) -> None:
 
     Slicer's reader takes that axis from the position tags, whose rounding shears the volume by some 1e-4 mm a slice.
     """
-    matrix = vtk.vtkMatrix4x4()
-    node.GetIJKToRASMatrix(matrix)
-    columns = slicer.util.arrayFromVTKMatrix(matrix)
+    columns = ijk_to_ras_of(node)
     normal = np.cross(columns[:3, 0], columns[:3, 1])
     normal *= np.sign(normal @ columns[:3, 2]) / np.linalg.norm(normal)
     columns[:3, 2] = normal * np.linalg.norm(columns[:3, 2])
