@@ -75,7 +75,8 @@ def _upscale(options: argparse.Namespace) -> None:
     _check_stack(source, options)
     if options.repair:
         repaired = volumes.repair_non_finite(source)
-        logging.warning("%d NaN or infinite voxels were set to the smallest finite value", repaired)
+        if repaired:
+            logging.warning("%d NaN or infinite voxels were set to the smallest finite value", repaired)
     with _bar(options) as bar:
         result = volumes.upscale_volume(
             source,
@@ -118,6 +119,7 @@ def _compare(options: argparse.Namespace) -> None:
         options.output,
         labels=options.labels,
         slice_index=options.slice,
+        slice_axis=options.slice_axis,
         zoom=options.zoom,
         size=options.size,
         overwrite=options.overwrite,
@@ -242,6 +244,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("b", type=Path, help="second volume")
     parser.add_argument("-o", "--output", type=Path, required=True, help=".png file")
     parser.add_argument("--slice", type=int, help="slice of the first volume, from 0; its middle one by default")
+    parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="axis across the slices")
     parser.add_argument("--zoom", type=float, default=1.0, help="magnification over the whole field of view")
     parser.add_argument("--size", type=int, default=640, help="edge of each view in pixels")
     parser.add_argument("--labels", nargs=2, metavar=("A", "B"), help="what to write on the views")

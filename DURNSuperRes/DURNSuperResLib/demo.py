@@ -14,7 +14,7 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from .core.geometry import slice_axis, slices_back, slices_first, upscaled_ijk_to_ras
+from .core.geometry import AXES, slice_axis, slices_back, slices_first, upscaled_ijk_to_ras
 from .core.phantom import SLICE_SPACING_MM, short_axis_phantom
 from .core.quality import psnr, ssim
 from .core.resample import kspace_truncate
@@ -56,12 +56,14 @@ def run_demo(
     for name in OUTPUTS:
         check_output(folder / name, overwrite)
     acquired, truth = _phantom_nodes(scale) if source is None else _truncated_nodes(source, scale)
-    bicubic = upscale_volume(acquired, scale=scale, method="bicubic")
-    durn = upscale_volume(acquired, scale=scale, method="durn", device=device, progress=progress)
+    axis = AXES[slice_axis(ijk_to_ras_of(truth))]  # the acquired volume's wider pixels could suggest another
+    bicubic = upscale_volume(acquired, scale=scale, method="bicubic", slice_axis=axis)
+    durn = upscale_volume(acquired, scale=scale, method="durn", device=device, slice_axis=axis, progress=progress)
     nodes = [acquired, truth, bicubic, durn]
     for node, name in zip(nodes, OUTPUTS, strict=True):
         write_volume(node, folder / name, overwrite=overwrite)
-    compare_picture([acquired, bicubic, durn, truth], folder / PICTURE, zoom=2.4, size=480, overwrite=overwrite)
+    shown = [acquired, bicubic, durn, truth]
+    compare_picture(shown, folder / PICTURE, slice_axis=axis, zoom=2.4, size=480, overwrite=overwrite)
     return [_figures(method, node, truth) for method, node in (("bicubic", bicubic), ("durn", durn))]
 
 

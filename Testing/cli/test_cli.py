@@ -123,6 +123,21 @@ def test_the_demo_takes_any_volume(data: Path, tmp_path: Path, capsys: pytest.Ca
     assert float(lines["durn"].split()[0]) > float(lines["bicubic"].split()[0]) + 1
 
 
+@pytest.mark.parametrize(("spacing", "scale"), [((1.0, 1.0, 1.0), "2"), ((1.4, 1.4, 3.0), "3"), ((3.0, 1.0, 1.0), "4")])
+def test_the_demo_keeps_the_slice_axis_of_thin_slices(
+    tmp_path: Path, capsys: pytest.CaptureFixture, spacing: tuple[float, float, float], scale: str
+) -> None:
+    voxels = short_axis_phantom(2, slices=3, size=96).truth
+    across_i = spacing[0] > spacing[1]
+    matrix = np.diag([*spacing, 1.0])
+    image = image_with(np.ascontiguousarray(np.moveaxis(voxels, 0, 2)) if across_i else voxels, matrix)
+    sitk.WriteImage(image, str(tmp_path / "truth.nrrd"))
+    arguments = ["demo", "-o", str(tmp_path / "demo"), "--input", str(tmp_path / "truth.nrrd"), "--scale", scale]
+    assert main(arguments) == 0, capsys.readouterr().err
+    result = sitk.ReadImage(str(tmp_path / "demo" / "durn.nrrd"))
+    assert result.GetSize() == sitk.ReadImage(str(tmp_path / "demo" / "truth.nrrd")).GetSize()
+
+
 def test_models_lists_names_domain_and_training(capsys: pytest.CaptureFixture) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out

@@ -51,7 +51,7 @@ def test_the_corners_of_the_field_of_view_stay(axis: int, scale: int) -> None:
 
 @pytest.mark.parametrize(
     ("spacing", "axis"),
-    [((1.4, 1.4, 8), 2), ((8, 1.4, 1.4), 0), ((1.4, 6, 1.4), 1), ((1, 1, 1), 2), ((1.2, 1, 0.9), 0)],
+    [((1.4, 1.4, 8), 2), ((8, 1.4, 1.4), 0), ((1.4, 6, 1.4), 1), ((1, 1, 1), 2), ((1.2, 1, 0.9), 0), ((2, 2, 1), 2)],
 )
 def test_the_widest_spacing_is_across_slices(spacing: tuple[float, ...], axis: int) -> None:
     assert slice_axis(np.diag([*spacing, 1])) == axis

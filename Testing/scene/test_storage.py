@@ -114,6 +114,28 @@ def test_several_frames_in_a_file_are_refused(stack: Path) -> None:
         read_volume(stack)
 
 
+def test_a_file_cut_within_its_pixels_is_refused(stack: Path) -> None:
+    path = sorted(stack.iterdir())[-1]
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-20_000])
+    with pytest.raises(InputError, match="is cut short"):
+        read_volume(stack)
+
+
+def test_a_damaged_last_slice_is_not_left_out(stack: Path) -> None:
+    path = sorted(stack.iterdir())[-1]
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="is damaged"):
+        read_volume(stack)
+
+
+def test_an_image_without_a_position_is_not_left_out(stack: Path) -> None:
+    edited(sorted(stack.iterdir())[-1], ImagePositionPatient=None)
+    with pytest.raises(InputError, match="without ImagePositionPatient"):
+        read_volume(stack)
+
+
 def test_other_files_beside_the_stack_do_not_matter(stack: Path) -> None:
     stack.chmod(0o755)
     (stack / "notes.txt").write_text("hello")

@@ -17,8 +17,8 @@ def voxel_spacing(ijk_to_ras: ArrayLike) -> NDArray[np.float64]:
 def slice_axis(ijk_to_ras: ArrayLike, choice: str = "auto") -> int:
     """The axis across slices, 0, 1 or 2 for i, j or k.
 
-    ``auto`` takes the third axis unless another is spaced more widely than it by over 5 %, since slices of a stack
-    lie further apart than the pixels within them.
+    ``auto`` takes the third axis unless another is spaced more widely than both others by over 5 %, since slices of a
+    stack lie further apart than the pixels within them.
 
     Raises:
         ValueError: a choice other than auto, i, j and k.
@@ -28,8 +28,8 @@ def slice_axis(ijk_to_ras: ArrayLike, choice: str = "auto") -> int:
     if choice != "auto":
         raise ValueError(f"slice axis must be auto, i, j or k, not {choice!r}")
     spacing = voxel_spacing(ijk_to_ras)
-    widest = int(np.argmax(spacing))
-    return widest if spacing[widest] > THICK_RATIO * spacing[2] else 2
+    second, first = np.sort(spacing)[-2:]
+    return int(np.argmax(spacing)) if first > THICK_RATIO * second else 2
 
 
 def upscaled_ijk_to_ras(ijk_to_ras: ArrayLike, scale: int, axis: int = 2) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from pydicom.errors import InvalidDicomError
 POSITION_TOLERANCE_MM = 0.01
 ORIENTATION_TOLERANCE = 1e-4
 GAP_TOLERANCE = 0.01
+DICOM_ENDINGS = (".dcm", ".ima")
 
 
 class DicomError(ValueError):
@@ -49,12 +50,13 @@ def plain_stack(folder: Path) -> list[Path]:
     """The files of a folder that holds one series of one plain stack, sorted along the slice normal.
 
     Raises:
-        DicomError: no DICOM image, several series, several images at one position (phases of a cine), other than
-            parallel slices of one matrix, uneven gaps, or several frames in one file.
+        DicomError: no DICOM image, a damaged one or one without geometry, several series, several images at one
+            position (phases of a cine), other than parallel slices of one matrix, uneven gaps, or several frames in
+            one file.
     """
     headers = [header for path in sorted(folder.iterdir()) if path.is_file() and (header := _header(path))]
     if not headers:
-        raise DicomError(f"{folder} holds no DICOM image with a position, an orientation and a spacing")
+        raise DicomError(f"{folder} holds no DICOM image")
     series = {header.series for header in headers}
     if len(series) > 1:
         raise DicomError(f"{folder} holds {len(series)} DICOM series; give a folder with one")
@@ -69,16 +71,18 @@ def plain_stack(folder: Path) -> list[Path]:
 
 
 def _header(path: Path) -> SliceHeader | None:
-    try:
-        data = pydicom.dcmread(path, stop_before_pixels=True)
-    except (InvalidDicomError, OSError, EOFError, ValueError):
+    """What a file says of its slice; None for a file that is no DICOM image."""
+    data = _dataset(path)
+    if data is None or "Rows" not in data:
         return None
     if int(data.get("NumberOfFrames", 1) or 1) > 1:
         raise DicomError(f"{path} holds several frames in one file (enhanced DICOM), which is not supported yet")
     if int(data.get("SamplesPerPixel", 1)) != 1:
         raise DicomError(f"{path} is a colour image; a grey-level volume is needed")
-    if not all(data.get(tag) for tag in ("Rows", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")):
-        return None
+    for tag in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"):
+        if not data.get(tag):
+            raise DicomError(f"{path} is a DICOM image without {tag}: its place in the stack is not known")
+    _check_pixels(path, data)
     return SliceHeader(
         path,
         str(data.get("SeriesInstanceUID", "")),
@@ -87,6 +91,25 @@ def _header(path: Path) -> SliceHeader | None:
         np.array(data.ImageOrientationPatient, dtype=np.float64),
         np.array(data.ImagePositionPatient, dtype=np.float64),
     )
+
+
+def _dataset(path: Path) -> pydicom.Dataset | None:
+    try:
+        return pydicom.dcmread(path)
+    except InvalidDicomError:
+        if path.suffix.lower() in DICOM_ENDINGS:
+            raise DicomError(f"{path} is damaged: it does not begin as a DICOM file") from None
+        return None
+    except (OSError, EOFError, ValueError) as error:
+        raise DicomError(f"{path} cannot be read: {error}") from error
+
+
+def _check_pixels(path: Path, data: pydicom.Dataset) -> None:
+    """Refuse a file that ends before its last pixel, which image readers let pass."""
+    wanted = int(data.Rows) * int(data.Columns) * int(data.BitsAllocated) // 8
+    found = len(data.get("PixelData") or b"")
+    if not found or (found < wanted and not data.file_meta.TransferSyntaxUID.is_compressed):
+        raise DicomError(f"{path} is cut short: {found} of {wanted} bytes of pixels")
 
 
 def _check_positions(folder: Path, headers: list[SliceHeader]) -> None:

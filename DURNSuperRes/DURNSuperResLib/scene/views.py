@@ -13,7 +13,7 @@ import vtk
 from numpy.typing import NDArray
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from ..core.geometry import slice_axis
+from ..core.geometry import slice_axis as chosen_axis
 from .app import application_logic
 from .storage import OutputError, check_output, written_aside
 from .volumes import ATTRIBUTE_PREFIX, VolumeError, ijk_to_ras_of, label_of
@@ -29,15 +29,21 @@ class LinkedViews:
     Args:
         nodes: the volumes; the first one decides plane, field of view, window and level.
         size: edge of each view in pixels.
+        slice_axis: across the first volume's slices: ``auto``, ``i``, ``j`` or ``k``.
         interpolate: smooth the display; off shows the voxels as they are.
     """
 
     def __init__(
-        self, nodes: list[slicer.vtkMRMLScalarVolumeNode], *, size: int = 640, interpolate: bool = False
+        self,
+        nodes: list[slicer.vtkMRMLScalarVolumeNode],
+        *,
+        size: int = 640,
+        slice_axis: str = "auto",
+        interpolate: bool = False,
     ) -> None:
         self._nodes = nodes
         self._ijk_to_ras = ijk_to_ras_of(nodes[0])
-        self._axis = slice_axis(self._ijk_to_ras)
+        self._axis = chosen_axis(self._ijk_to_ras, slice_axis)
         self._logics = [self._view(index, node, size) for index, node in enumerate(nodes)]
         self._equalise_display(interpolate)
 
@@ -85,7 +91,7 @@ class LinkedViews:
         view.SetViewGroup(VIEW_GROUP)
         layers.SetLinkedControl(True)
         layers.SetBackgroundVolumeID(node.GetID())
-        face_slices(view, self._nodes[0])
+        face_slices(view, self._nodes[0], self._axis)
         return logic
 
     def _equalise_display(self, interpolate: bool) -> None:
@@ -127,6 +133,7 @@ def compare_picture(
     *,
     labels: list[str] | None = None,
     slice_index: int | None = None,
+    slice_axis: str = "auto",
     zoom: float = 1.0,
     size: int = 640,
     overwrite: bool = False,
@@ -138,6 +145,7 @@ def compare_picture(
         path: ends in ``.png``.
         labels: one a volume; name, spacing and method by default.
         slice_index: of the first volume; its middle slice by default.
+        slice_axis: across the first volume's slices: ``auto``, ``i``, ``j`` or ``k``.
         zoom: magnification over the fit of the first volume's plane.
         size: edge of each view in pixels.
         overwrite: replace a picture that exists.
@@ -149,7 +157,7 @@ def compare_picture(
     check_output(path, overwrite, (".png",))
     for node in nodes[1:]:
         _check_overlap(nodes[0], node)
-    views = LinkedViews(nodes, size=size)
+    views = LinkedViews(nodes, size=size, slice_axis=slice_axis)
     try:
         views.show(slice_index=slice_index, zoom=zoom)
         images = views.images()
@@ -160,10 +168,11 @@ def compare_picture(
     _write_png(np.hstack([part for image in labelled for part in (image, gap)][:-1]), path)
 
 
-def face_slices(view: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLScalarVolumeNode) -> None:
+def face_slices(view: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLScalarVolumeNode, axis: int | None = None) -> None:
     """Turn a view to a volume's slices, however oblique, where a rotation to the nearest anatomical plane can miss."""
     ijk_to_ras = ijk_to_ras_of(volume)
-    for column, direction in enumerate(screen_axes(ijk_to_ras, slice_axis(ijk_to_ras))):
+    across = chosen_axis(ijk_to_ras) if axis is None else axis
+    for column, direction in enumerate(screen_axes(ijk_to_ras, across)):
         for row in range(3):
             view.GetSliceToRAS().SetElement(row, column, direction[row])
     view.UpdateMatrices()
