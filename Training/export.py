@@ -44,11 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
 def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
     """Write ``NAME.pt`` and ``NAME.json`` into the package's weights folder, figures included."""
     config = yaml.safe_load(config_file.read_text())
-    content = torch.load(checkpoint, map_location="cpu", weights_only=False)  # our own run's file
-    state = {k.removeprefix(PREFIX): v for k, v in content["state_dict"].items() if k.startswith(PREFIX)}
     scale = config["architecture"]["scale"]
-    network = Durn(DurnConfig.from_dict(config["architecture"]))
-    network.load_state_dict(state)
+    network = trained_network(checkpoint, config)
+    record = json.loads((checkpoint.parent / "record.json").read_text(encoding="utf-8"))
     buffer = io.BytesIO()
     torch.save({key: value.contiguous() for key, value in network.state_dict().items()}, buffer)
     stem = WEIGHTS_FOLDER / name.replace("-", "_")
@@ -67,7 +65,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
         "training": {
             "data": TRAINING_DATA,
             "command": f"python -m Training.train {config_file.as_posix()} --data DATA --output RUN",
-            "steps": content["global_step"],
+            **{key: record[key] for key in ("steps", "hours", "device", "commit")},
             "loss": "L1",
             "optimizer": "Adam",
             "configuration": config,
@@ -76,6 +74,15 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
     _write(card, stem.with_suffix(".json"))
     card["quality"] = _quality(scale, data)
     _write(card, stem.with_suffix(".json"))
+
+
+def trained_network(checkpoint: Path, config: dict[str, Any]) -> Durn:
+    """The network of one of our own runs, with its averaged weights."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    state = {k.removeprefix(PREFIX): v for k, v in content["state_dict"].items() if k.startswith(PREFIX)}
+    network = Durn(DurnConfig.from_dict(config["architecture"]))
+    network.load_state_dict(state)
+    return network
 
 
 def _quality(scale: int, data: Path) -> dict[str, Any]:

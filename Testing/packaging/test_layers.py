@@ -12,6 +12,7 @@ LIBRARY = Path(__file__).resolve().parents[2] / "DURNSuperRes" / "DURNSuperResLi
 MODULES = sorted(
     ".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in LIBRARY.rglob("*.py")
+    if path.name != "compare_panel.py"  # the panel's own room: Qt, so only within a desktop
 )
 RUNS_TORCH = {"DURNSuperResLib.core.network", "DURNSuperResLib.core.inference"}
 NEEDS_SCENE = {"DURNSuperResLib.demo"}

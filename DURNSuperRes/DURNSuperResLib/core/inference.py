@@ -112,7 +112,8 @@ def run_model(
     dtype = resolve_precision(precision, where)
     network = _network(card, where)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
-    logger.info("%s on %s, %s", card.name, where, str(dtype).removeprefix("torch."))
+    logger.info("%s on %s", card.name, run.place)
+    monitor.announce(f"{card.name} on {run.place}")
     return run.over(slices, normalise, monitor)
 
 
@@ -134,6 +135,12 @@ class Run:
     batch_pixels: int
     largest_pass: int
 
+    @property
+    def place(self) -> str:
+        """Device and precision in words."""
+        name = f"{torch.cuda.get_device_name(self.device)} (CUDA)" if self.device.type == "cuda" else "CPU"
+        return f"{name}, {str(self.dtype).removeprefix('torch.')}"
+
     def over(
         self, slices: NDArray, normalise: Callable[[NDArray], NDArray[np.float32]], monitor: Monitor
     ) -> NDArray[np.float32]:
@@ -151,7 +158,10 @@ class Run:
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
+                before = self.place
                 self._shrink(min(count * rows * columns, self.largest_pass), rows * columns, str(error))
+                if self.place != before:
+                    monitor.announce(f"{self.place}, after {before} ran out of memory")
                 continue
             done += count
             monitor.report(done)
