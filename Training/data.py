@@ -7,7 +7,7 @@ patient to one split, and ``pretrain`` with a ``manifest.csv`` that states each 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,14 +39,26 @@ def sunnybrook(data: Path, split: str, kind: str) -> list[Image]:
     return [read_image(data / row["path"]) for row in rows]
 
 
-def photographs_and_brain(data: Path) -> tuple[list[Image], list[Image]]:
-    """The pretraining images that are CC0 or public domain (tier a): photographs, and brain T1 slices."""
-    folder = data / "pretrain"
-    with (folder / "manifest.csv").open(newline="") as file:
+def pretraining(data: Path, folder: str) -> list[Image]:
+    """The pretraining images of a folder (photos, brain_t1) that are CC0 or in the public domain (tier a)."""
+    with (data / "pretrain" / "manifest.csv").open(newline="") as file:
         paths = [row["path"] for row in csv.DictReader(file) if row["tier"] == "a"]
-    photos = [read_image(folder / path) for path in paths if path.startswith("photos")]
-    brain = [read_image(folder / path) for path in paths if path.startswith("brain")]
-    return photos, brain
+    return [read_image(data / "pretrain" / path) for path in paths if path.startswith(folder)]
+
+
+def luma_of_photographs(data: Path) -> list[Image]:
+    """The 291 photographs that the check against the paper trains on, 0 to 255 brought to [0, 1]; never for a model."""
+    paths = sorted((data / "natural" / "train291").glob("*.png"))
+    return [np.float32(sitk.GetArrayFromImage(sitk.ReadImage(str(path)))) / np.float32(255) for path in paths]
+
+
+SOURCES: dict[str, Callable[[Path], list[Image]]] = {
+    "cine": lambda data: sunnybrook(data, "train", "cine"),
+    "scout": lambda data: sunnybrook(data, "train", "scout"),
+    "photos": lambda data: pretraining(data, "photos"),
+    "brain": lambda data: pretraining(data, "brain"),
+    "train291": luma_of_photographs,
+}
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _quality(scale: int, data: Path) -> dict[str, Any]:
     for test_set in (sunnybrook_validation(data), other_vendor_cine(data)):
         for degradation in ("bicubic", "kspace"):
             quality[f"{test_set.name} {degradation}"] = {
-                row.method: [round(float(row.psnr.mean()), 2), round(float(row.ssim.mean()), 4)]
+                row.method: [round(row.means[0], 2), round(row.means[1], 4)]
                 for row in score(test_set, scale, degradation, ("bicubic", "durn"))
             }
     return quality

@@ -19,6 +19,7 @@ class RunRecord(pl.Callback):
         self._folder = folder
         self._hours_before = 0.0
         self._started = time.monotonic()
+        self._commit = _commit()
         self._curve: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -36,7 +37,7 @@ class RunRecord(pl.Callback):
         figures = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("psnr_")}
         self._curve.append({"step": trainer.global_step, **figures})
         record = {
-            "commit": _commit(),
+            "commit": self._commit,
             "device": _device(trainer),
             "hours": round(self._hours(), 2),
             "steps": trainer.global_step,

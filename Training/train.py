@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, TensorDataset
 
-from Training.data import VALIDATED, PatchBatches, photographs_and_brain, sunnybrook, validation_pairs
+from Training.data import SOURCES, VALIDATED, PatchBatches, validation_pairs
 from Training.record import RunRecord
 from Training.task import DurnTask
 
@@ -97,15 +97,13 @@ class LaterPatches(pl.Callback):
 
 def _data(config: dict[str, Any], data: Path) -> tuple[PatchBatches, list[DataLoader]]:
     scale = config["architecture"]["scale"]
-    photos, brain = photographs_and_brain(data)
-    images = {
-        "cine": sunnybrook(data, "train", "cine"),
-        "scout": sunnybrook(data, "train", "scout"),
-        "photos": photos,
-        "brain": brain,
-    }
+    largest = scale * max(config["patch"], config.get("later", config)["patch"]) + 4 * scale
+    sources = []
+    for name, share in config["sources"].items():
+        images = SOURCES[name](data)
+        sources.append(([image for image in images if min(image.shape) >= largest], share))
     patches = PatchBatches(
-        [(images[name], share) for name, share in config["sources"].items()],
+        sources,
         config["degradations"],
         scale,
         config["patch"],

@@ -16,6 +16,7 @@ MODULES = sorted(
 )
 RUNS_TORCH = {"DURNSuperResLib.core.network", "DURNSuperResLib.core.inference"}
 NEEDS_SCENE = {"DURNSuperResLib.demo"}
+EVALUATION = {"DURNSuperResLib.evaluation", "DURNSuperResLib.commands.evaluate"}
 HEAVY = {"torch", "slicer", "vtk", "vtkmodules", "qt", "SimpleITK", "pydicom"}
 
 
@@ -25,7 +26,7 @@ def allowed(module: str) -> set[str]:
         return {"torch"}
     if module.startswith("DURNSuperResLib.scene") or module in NEEDS_SCENE:
         return {"slicer", "vtk", "vtkmodules", "SimpleITK", "pydicom"}
-    return {"SimpleITK"} if module == "DURNSuperResLib.evaluation" else set()
+    return {"SimpleITK"} if module in EVALUATION else set()
 
 
 @pytest.mark.parametrize("module", MODULES)
