@@ -184,6 +184,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         with slicer.util.tryWithErrorDisplay(_("The volume was not upscaled.")):
             if parameters.method == Method.DURN:
                 self.logic.ensureTorch(ask=True)
+            slicer.mrmlScene.SaveStateForUndo()
             run = self._startRun()
             try:
                 parameters.outputVolume = self.logic.process(

@@ -56,7 +56,7 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
     trainer = pl.Trainer(
         default_root_dir=output,
         max_steps=config["max_steps"],
-        precision="bf16-mixed",
+        precision=config.get("precision", "bf16-mixed"),
         gradient_clip_val=config["gradient_clip"],
         val_check_interval=config["validate_every"],
         logger=CSVLogger(output, name="logs"),

@@ -50,6 +50,8 @@ class ComparePanel:
             return
         if self.comparison is None and layout_node() is not None:
             self._take(Comparison.resume(layout_node()))
+        if self.comparison is not None and not self.comparison.intact:
+            self.close()
         if self.comparison is not None:
             self.comparison.set_linked(parameters.linkViews)
             self.comparison.set_matched(parameters.matchWindowLevel)

@@ -308,6 +308,17 @@ def test_views_are_labelled_and_the_users_layout_comes_back(panel: Any, desktop:
     assert not panel.ui.closeComparisonButton.enabled
 
 
+def test_deleting_a_compared_volume_ends_the_comparison(panel: Any, desktop: Desktop) -> None:
+    panel.ui.applyButton.click()
+    layout = desktop.manager.layoutLogic().GetLayoutNode()
+    before = layout.GetViewArrangement()
+    panel.ui.sideBySideButton.click()
+    desktop.scene.RemoveNode(panel._parameterNode.outputVolume)
+    panel.onParametersModified()
+    assert panel.comparePanel.comparison is None
+    assert layout.GetViewArrangement() == before
+
+
 @pytest.mark.parametrize("width", [320, 480])
 def test_the_panel_draws_at_normal_and_narrow_width(panel: Any, desktop: Desktop, width: int) -> None:
     window = panel.parent.widget._target

@@ -89,6 +89,11 @@ class Comparison:
         arrangement = self._layout_node.GetViewArrangement()
         return arrangement if arrangement in VIEWS else None
 
+    @property
+    def intact(self) -> bool:
+        """Whether both volumes are still in the scene."""
+        return all(node.GetScene() is not None and node.GetDisplayNode() for node in (self.before, self.after))
+
     def show(self, layout: int = SIDE_BY_SIDE, settle: Callable[[], None] = lambda: None) -> None:
         """Show the volumes, slices facing the viewer, at the middle slice and fitted to the view.
 
