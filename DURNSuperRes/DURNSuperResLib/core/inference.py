@@ -31,6 +31,7 @@ LARGEST_PASS = {"cuda": 2**24, "cpu": 2**22}
 SMALLEST_CORE = 32
 
 _loaded: dict[tuple[Path, str, torch.device], Durn] = {}
+_announced = ""
 
 
 class DeviceError(RuntimeError):
@@ -112,8 +113,15 @@ def run_model(
     dtype = resolve_precision(precision, where)
     network = _network(card, where)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
-    logger.info("%s on %s, %s", card.name, where, str(dtype).removeprefix("torch."))
+    _announce(f"{card.name} on {where}, {str(dtype).removeprefix('torch.')}")
     return run.over(slices, normalise, monitor)
+
+
+def _announce(what: str) -> None:
+    """Say what runs where, once and not again for each phase of a cine."""
+    global _announced
+    logger.log(logging.DEBUG if what == _announced else logging.INFO, "%s", what)
+    _announced = what
 
 
 @dataclass
