@@ -3,8 +3,10 @@
 import importlib.util
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
+from enum import Enum
 from typing import Annotated, Optional
 
 import slicer
@@ -40,6 +42,26 @@ class DURNSuperRes(ScriptedLoadableModule):
             "Rebuilt from the description in D. Qiu, Y. Cheng, X. Wang, Computer Methods and Programs in Biomedicine "
             "218 (2022) 106707. Weights trained on the Sunnybrook Cardiac Data (Radau et al. 2009)."
         )
+        slicer.app.connect("startupCompleted()", registerLayouts)
+
+
+def registerLayouts():
+    """Make the comparison layouts known, so that a scene saved during a comparison opens in it."""
+    if slicer.app.layoutManager() is None:
+        return
+    from DURNSuperResLib.scene.comparison import register_layouts
+
+    register_layouts(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
+
+
+class Method(Enum):
+    """How slices are enlarged; the values are those of ``DURNSuperResLib``."""
+
+    DURN = "durn"
+    BICUBIC = "bicubic"
+
+    def label(self):
+        return {"durn": _("DURN"), "bicubic": _("Bicubic")}[self.value]
 
 
 @parameterNodeWrapper
@@ -49,10 +71,15 @@ class DURNSuperResParameterNode:
     inputVolume: vtkMRMLScalarVolumeNode
     outputVolume: vtkMRMLScalarVolumeNode
     scale: Annotated[int, Choice([2, 3, 4])] = 2
-    method: Annotated[str, Choice(["durn", "bicubic"])] = "durn"
+    method: Method = Method.DURN
+    wholeCine: bool = True
     device: Annotated[str, Choice(["auto", "cuda", "cpu"])] = "auto"
+    precision: Annotated[str, Choice(["auto", "float32", "float16", "bfloat16"])] = "auto"
     sliceAxis: Annotated[str, Choice(["auto", "i", "j", "k"])] = "auto"
     keepType: bool = False
+    linkViews: bool = True
+    matchWindowLevel: bool = True
+    smoothOriginal: bool = False
 
 
 class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -64,21 +91,33 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
+        self._run = None  # DURNSuperResLib.progress.RunStatus while a run is under way
+        self._cancelRequested = threading.Event()
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
+        from DURNSuperResLib.compare_panel import ComparePanel
+        from DURNSuperResLib.worker import Worker
+
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/DURNSuperRes.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = DURNSuperResLogic()
+        self.worker = Worker(self.onWorkerWait)
+        self.comparePanel = ComparePanel(self.ui)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneChanged)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
-        self.ui.compareButton.connect("clicked(bool)", self.onCompareButton)
+        self.ui.progressBar.hide()
         self.initializeParameterNode()
 
     def cleanup(self):
+        self._cancelRequested.set()
+        self.worker.close()
+        self.comparePanel.close()
+        self.setParameterNode(None)
         self.removeObservers()
 
     def enter(self):
@@ -93,9 +132,11 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.onReload(self)
 
     def onSceneStartClose(self, caller, event):
+        self._cancelRequested.set()
+        self.comparePanel.close()
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
+    def onSceneChanged(self, caller, event):
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -109,52 +150,92 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setParameterNode(self, inputParameterNode):
         if self._parameterNode:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._checkCanApply)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self._parameterNode = inputParameterNode
         if self._parameterNode:
             self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
-            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._checkCanApply)
-            self._checkCanApply()
+            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+        self.onParametersModified()
 
-    def _checkCanApply(self, caller=None, event=None):
+    def onParametersModified(self, caller=None, event=None):
+        self._checkCanApply()
+        self.comparePanel.update(self._parameterNode)
+
+    def _checkCanApply(self):
+        button = self.ui.applyButton
+        if self._run:
+            button.text, button.enabled, button.toolTip = _("Cancel"), True, _("Stop; nothing will be changed.")
+            return
+        button.text = _("Apply")
+        if self._parameterNode:
+            canApply, reason = self.logic.isValidInputOutputData(
+                self._parameterNode.inputVolume, self._parameterNode.outputVolume
+            )
+            button.enabled, button.toolTip = canApply, _("Upscale the input volume.") if canApply else reason
+
+    def onApplyButton(self, clicked=False):
+        if self._run:
+            self._cancelRequested.set()
+            self.ui.statusLabel.text = _("Cancelling...")
+            return
+        from DURNSuperResLib import Cancelled
+
         parameters = self._parameterNode
-        canApply, reason = self.logic.isValidInputOutputData(parameters.inputVolume, parameters.outputVolume)
-        self.ui.applyButton.enabled = canApply
-        self.ui.applyButton.toolTip = _("Upscale the input volume.") if canApply else reason
-        canCompare = canApply and parameters.outputVolume is not None
-        self.ui.compareButton.enabled = canCompare
-        self.ui.compareButton.toolTip = _("Show input and output side by side.") if canCompare else _("Upscale first.")
-
-    def onApplyButton(self):
-        parameters = self._parameterNode
-        self.ui.applyButton.enabled = False  # the events that progress lets through must not start a second run
-        dialog = slicer.util.createProgressDialog(labelText=_("Upscaling..."), windowTitle=_("DURN Super-Resolution"))
-
-        def showProgress(done, total):
-            dialog.maximum = total
-            dialog.value = done
-            slicer.app.processEvents()
-
-        try:
-            with slicer.util.tryWithErrorDisplay(_("The volume was not upscaled.")):
+        with slicer.util.tryWithErrorDisplay(_("The volume was not upscaled.")):
+            if parameters.method == Method.DURN:
+                self.logic.ensureTorch(ask=True)
+            run = self._startRun()
+            try:
                 parameters.outputVolume = self.logic.process(
                     parameters.inputVolume,
                     parameters.outputVolume,
                     parameters.scale,
-                    method=parameters.method,
+                    method=parameters.method.value,
                     device=parameters.device,
+                    precision=parameters.precision,
                     sliceAxis=parameters.sliceAxis,
                     keepType=parameters.keepType,
-                    progress=showProgress,
-                    cancelled=lambda: dialog.wasCanceled,
+                    progress=run.report,
+                    cancelled=self._cancelRequested.is_set,
+                    announce=run.announce,
+                    run=self.worker.run,
                 )
-        finally:
-            dialog.close()
-            if self._parameterNode:
-                self._checkCanApply()
+                status = _("{what}: done in {seconds:.1f} s.").format(what=run.what, seconds=run.seconds)
+            except Cancelled:
+                status = _("Cancelled; nothing was changed.")
+            except Exception:
+                status = _("Failed; nothing was changed.")
+                raise
+            finally:
+                self._endRun(status)
 
-    def onCompareButton(self):
-        self.logic.showSideBySide(self._parameterNode.inputVolume, self._parameterNode.outputVolume)
+    def _startRun(self):
+        from DURNSuperResLib.progress import RunStatus
+
+        self._run = RunStatus()
+        self._cancelRequested.clear()
+        self.ui.progressBar.setRange(0, 0)
+        self.ui.progressBar.show()
+        self.ui.statusLabel.text = _("Preparing...")
+        self._checkCanApply()
+        return self._run
+
+    def _endRun(self, status):
+        self._run = None
+        self.ui.progressBar.hide()
+        self.ui.statusLabel.text = status
+        self._checkCanApply()
+
+    def onWorkerWait(self):
+        """Let events through while the worker computes, and show how far it has come."""
+        slicer.app.processEvents()
+        run = self._run
+        if run and run.total and not self._cancelRequested.is_set():
+            self.ui.progressBar.setRange(0, run.total)
+            self.ui.progressBar.value = run.done
+            self.ui.statusLabel.text = _("{what}: {done} of {total} slices, {left:.0f} s left").format(
+                what=run.what, done=run.done, total=run.total, left=run.seconds_left
+            )
 
 
 class DURNSuperResLogic(ScriptedLoadableModuleLogic):
@@ -176,6 +257,13 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
             return False, _("Choose an output volume that is not the input volume.")
         return True, ""
 
+    @staticmethod
+    def ensureTorch(ask: bool = False) -> None:
+        """Install torch through the PyTorch extension where it is missing; raises ``InstallError`` if that fails."""
+        from DURNSuperResLib.install import ensure_torch
+
+        ensure_torch(ask=ask)
+
     def process(
         self,
         inputVolume: vtkMRMLScalarVolumeNode,
@@ -184,63 +272,58 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         *,
         method: str = "durn",
         device: str = "auto",
+        precision: str = "auto",
         sliceAxis: str = "auto",
         keepType: bool = False,
         progress: Optional[Callable[[int, int], None]] = None,
         cancelled: Optional[Callable[[], bool]] = None,
-    ) -> Optional[vtkMRMLScalarVolumeNode]:
-        """Upscale a volume in the plane of its slices; see ``DURNSuperResLib.scene.volumes.upscale_volume``.
+        announce: Optional[Callable[[str], None]] = None,
+        run: Optional[Callable] = None,
+    ) -> vtkMRMLScalarVolumeNode:
+        """Upscale a volume in the plane of its slices and return the output volume, a new one if None was given.
 
-        Returns the output volume. After a cancel, nothing was changed and ``outputVolume`` comes back as it was given.
+        Blocking and without Qt. The parameters are those of ``DURNSuperResLib.scene.volumes.upscale_volume``. An error
+        or a cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
         """
         isValid, reason = self.isValidInputOutputData(inputVolume, outputVolume)
         if not isValid:
             raise ValueError(reason)
-        from DURNSuperResLib import Cancelled
+        from DURNSuperResLib.install import InstallError, torch_is_installed
         from DURNSuperResLib.scene.volumes import upscale_volume
 
-        start = time.monotonic()
-        try:
-            result = upscale_volume(
-                inputVolume,
-                outputVolume,
-                scale,
-                method=method,
-                device=device,
-                slice_axis=sliceAxis,
-                keep_type=keepType,
-                progress=progress,
-                cancelled=cancelled,
+        if method == "durn" and not torch_is_installed():
+            raise InstallError(
+                _("DURN needs PyTorch. Install the PyTorch extension, and torch with it. Bicubic works without.")
             )
-        except Cancelled:
-            return outputVolume
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise RuntimeError(
-                _("DURN needs PyTorch: install the PyTorch extension and, with it, torch. Bicubic works without.")
-            ) from error
+        start = time.monotonic()
+        result = upscale_volume(
+            inputVolume,
+            outputVolume,
+            scale,
+            method=method,
+            device=device,
+            precision=precision,
+            slice_axis=sliceAxis,
+            keep_type=keepType,
+            progress=progress,
+            cancelled=cancelled,
+            announce=announce,
+            run=run,
+        )
         logging.info(f"{method} x{scale} completed in {time.monotonic() - start:.2f} seconds")
         return result
 
     @staticmethod
-    def showSideBySide(first: vtkMRMLScalarVolumeNode, second: vtkMRMLScalarVolumeNode) -> None:
-        """Show two volumes in linked views, with the window and level of the first; nothing without a main window."""
+    def showSideBySide(before: vtkMRMLScalarVolumeNode, after: vtkMRMLScalarVolumeNode):
+        """Show two volumes in linked views; None without a main window, else an object whose ``close()`` undoes it."""
         layoutManager = slicer.app.layoutManager()
         if layoutManager is None:
-            return
-        from DURNSuperResLib.scene.views import face_slices
+            return None
+        from DURNSuperResLib.scene.comparison import Comparison
 
-        layoutManager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView)
-        shown = first.GetDisplayNode()
-        second.GetDisplayNode().SetAutoWindowLevel(False)
-        second.GetDisplayNode().SetWindowLevel(shown.GetWindow(), shown.GetLevel())
-        for name, volume in (("Red", first), ("Yellow", second)):
-            sliceLogic = layoutManager.sliceWidget(name).sliceLogic()
-            sliceLogic.GetSliceCompositeNode().SetLinkedControl(True)
-            sliceLogic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
-            face_slices(sliceLogic.GetSliceNode(), first)
-            sliceLogic.FitSliceToBackground()
+        comparison = Comparison(before, after, layoutManager.layoutLogic().GetLayoutNode())
+        comparison.show(settle=slicer.app.processEvents)
+        return comparison
 
 
 class DURNSuperResTest(ScriptedLoadableModuleTest):

@@ -7,22 +7,23 @@ patient to one split, and ``pretrain`` with a ``manifest.csv`` that states each 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
-from DURNSuperResLib.core.resample import bicubic_downscale, kspace_truncate
+from DURNSuperResLib.core.degradation import DEGRADATIONS, NOISE_SIGMA, rician
 from DURNSuperResLib.evaluation import centre_crop, normalised
 
 Image = NDArray[np.float32]
-Degradation = Callable[[ArrayLike, int], NDArray[np.float64]]
-DEGRADATIONS: dict[str, Degradation] = {"bicubic": bicubic_downscale, "kspace": kspace_truncate}
+VALIDATED = ("bicubic", "kspace")  # the degradations that a run is validated on
+GAIN = (0.6, 2.0)  # a slice's brightest fat may be twice as bright as its heart
+GAMMA = (0.7, 1.4)
 
 
 def read_image(path: Path) -> Image:
@@ -38,14 +39,26 @@ def sunnybrook(data: Path, split: str, kind: str) -> list[Image]:
     return [read_image(data / row["path"]) for row in rows]
 
 
-def photographs_and_brain(data: Path) -> tuple[list[Image], list[Image]]:
-    """The pretraining images that are CC0 or public domain (tier a): photographs, and brain T1 slices."""
-    folder = data / "pretrain"
-    with (folder / "manifest.csv").open(newline="") as file:
+def pretraining(data: Path, folder: str) -> list[Image]:
+    """The pretraining images of a folder (photos, brain_t1) that are CC0 or in the public domain (tier a)."""
+    with (data / "pretrain" / "manifest.csv").open(newline="") as file:
         paths = [row["path"] for row in csv.DictReader(file) if row["tier"] == "a"]
-    photos = [read_image(folder / path) for path in paths if path.startswith("photos")]
-    brain = [read_image(folder / path) for path in paths if path.startswith("brain")]
-    return photos, brain
+    return [read_image(data / "pretrain" / path) for path in paths if path.startswith(folder)]
+
+
+def luma_of_photographs(data: Path) -> list[Image]:
+    """The 291 photographs that the check against the paper trains on, 0 to 255 brought to [0, 1]; never for a model."""
+    paths = sorted((data / "natural" / "train291").glob("*.png"))
+    return [np.float32(sitk.GetArrayFromImage(sitk.ReadImage(str(path)))) / np.float32(255) for path in paths]
+
+
+SOURCES: dict[str, Callable[[Path], list[Image]]] = {
+    "cine": lambda data: sunnybrook(data, "train", "cine"),
+    "scout": lambda data: sunnybrook(data, "train", "scout"),
+    "photos": lambda data: pretraining(data, "photos"),
+    "brain": lambda data: pretraining(data, "brain"),
+    "train291": luma_of_photographs,
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +69,16 @@ class Pairs:
     degraded: dict[str, Image]
 
     @classmethod
-    def from_image(cls, image: Image, scale: int) -> Pairs:
-        """Degrades ``image``, cropped to a multiple of ``4 * scale``, in each of the known ways."""
+    def from_image(cls, image: Image, scale: int, degradations: Iterable[str] = DEGRADATIONS) -> Pairs:
+        """Degrades ``image``, cropped to a multiple of ``4 * scale``, in the named ways.
+
+        The copy named ``noise`` is still free of it; each patch gets noise of its own.
+        """
         multiple = 4 * scale
         rows, columns = (size // multiple * multiple for size in image.shape)
         truth = image[:rows, :columns]
-        return cls(truth, {name: f(truth, scale).astype(np.float32) for name, f in DEGRADATIONS.items()})
+        ways = {name: DEGRADATIONS["kspace" if name == "noise" else name] for name in degradations}
+        return cls(truth, {name: way(truth, scale).astype(np.float32) for name, way in ways.items()})
 
 
 class PatchBatches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -71,9 +88,10 @@ class PatchBatches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         sources: groups of images with the share of patches that each contributes.
         shares: probability of each degradation, by name.
         scale: in-plane magnification.
-        patch: edge of an input patch in pixels.
+        patch: edge of an input patch in pixels; may be changed between batches, as may ``batch``.
         batch: patches a batch.
         seed: seed of the random generator.
+        gamma_copies: how often each image is seen again with another gamma.
     """
 
     def __init__(
@@ -84,41 +102,53 @@ class PatchBatches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         patch: int,
         batch: int,
         seed: int,
+        gamma_copies: int = 0,
     ) -> None:
         super().__init__()
+        self.patch, self.batch = patch, batch
+        self._random = np.random.default_rng(seed)
         groups = [(images, weight) for images, weight in sources if images and weight > 0]
-        self._groups = [[Pairs.from_image(image, scale) for image in images] for images, _ in groups]
+        self._groups = [
+            [Pairs.from_image(seen, scale, shares) for image in images for seen in self._gammas(image, gamma_copies)]
+            for images, _ in groups
+        ]
         self._group_odds = np.array([weight for _, weight in groups]) / sum(weight for _, weight in groups)
         self._names = list(shares)
         self._odds = np.array(list(shares.values())) / sum(shares.values())
-        self._scale, self._patch, self._batch = scale, patch, batch
-        self._random = np.random.default_rng(seed)
+        self._scale = scale
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         while True:
-            inputs, truths = zip(*(self._sample() for _ in range(self._batch)), strict=True)
+            inputs, truths = zip(*(self._sample() for _ in range(self.batch)), strict=True)
             yield torch.from_numpy(np.stack(inputs)[:, None]), torch.from_numpy(np.stack(truths)[:, None])
+
+    def _gammas(self, image: Image, copies: int) -> Iterator[Image]:
+        yield image
+        for _ in range(copies):
+            yield image ** np.float32(np.exp(self._random.uniform(*np.log(GAMMA))))
 
     def _sample(self) -> tuple[Image, Image]:
         for _ in range(8):  # dark background teaches nothing; try a few places before accepting it
             low, high = self._crop()
             if high.std() > 0.02:
                 break
-        gain = self._random.uniform(0.5, 1.2)
+        gain = np.float32(np.exp(self._random.uniform(*np.log(GAIN))))
         turns, flip = int(self._random.integers(4)), self._random.integers(2)
         low, high = (np.rot90(image, turns) for image in (low, high))
         if flip:
             low, high = low[:, ::-1], high[:, ::-1]
-        return low * np.float32(gain), high * np.float32(gain)
+        return low * gain, high * gain
 
     def _crop(self) -> tuple[Image, Image]:
         group = self._groups[self._random.choice(len(self._groups), p=self._group_odds)]
         pair = group[self._random.integers(len(group))]
-        low = pair.degraded[self._names[self._random.choice(len(self._names), p=self._odds)]]
-        p, s = self._patch, self._scale
-        row, column = (self._random.integers(size - p + 1) for size in low.shape)
-        truth = pair.truth[s * row : s * (row + p), s * column : s * (column + p)]
-        return low[row : row + p, column : column + p], truth
+        name = self._names[self._random.choice(len(self._names), p=self._odds)]
+        p, s = self.patch, self._scale
+        row, column = (self._random.integers(size - p + 1) for size in pair.degraded[name].shape)
+        low = pair.degraded[name][row : row + p, column : column + p]
+        if name == "noise":
+            low = rician(low, self._random.uniform(0, 2 * NOISE_SIGMA), self._random).astype(np.float32)
+        return low, pair.truth[s * row : s * (row + p), s * column : s * (column + p)]
 
 
 def validation_pairs(data: Path, scale: int, degradation: str, size: int = 144) -> tuple[torch.Tensor, torch.Tensor]:

@@ -44,11 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
 def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
     """Write ``NAME.pt`` and ``NAME.json`` into the package's weights folder, figures included."""
     config = yaml.safe_load(config_file.read_text())
-    content = torch.load(checkpoint, map_location="cpu", weights_only=False)  # our own run's file
-    state = {k.removeprefix(PREFIX): v for k, v in content["state_dict"].items() if k.startswith(PREFIX)}
     scale = config["architecture"]["scale"]
-    network = Durn(DurnConfig.from_dict(config["architecture"]))
-    network.load_state_dict(state)
+    network = trained_network(checkpoint, config)
+    record = json.loads((checkpoint.parent / "record.json").read_text(encoding="utf-8"))
     buffer = io.BytesIO()
     torch.save({key: value.contiguous() for key, value in network.state_dict().items()}, buffer)
     stem = WEIGHTS_FOLDER / name.replace("-", "_")
@@ -67,7 +65,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
         "training": {
             "data": TRAINING_DATA,
             "command": f"python -m Training.train {config_file.as_posix()} --data DATA --output RUN",
-            "steps": content["global_step"],
+            **{key: record[key] for key in ("steps", "hours", "device", "commit")},
             "loss": "L1",
             "optimizer": "Adam",
             "configuration": config,
@@ -78,13 +76,22 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
     _write(card, stem.with_suffix(".json"))
 
 
+def trained_network(checkpoint: Path, config: dict[str, Any]) -> Durn:
+    """The network of one of our own runs, with its averaged weights."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    state = {k.removeprefix(PREFIX): v for k, v in content["state_dict"].items() if k.startswith(PREFIX)}
+    network = Durn(DurnConfig.from_dict(config["architecture"]))
+    network.load_state_dict(state)
+    return network
+
+
 def _quality(scale: int, data: Path) -> dict[str, Any]:
     """Mean PSNR in dB and SSIM of the model just written, on patients and scanners it was not trained on."""
     quality: dict[str, Any] = {"command": "durn-superres evaluate --data DATA --set SET --degradation DEGRADATION"}
     for test_set in (sunnybrook_validation(data), other_vendor_cine(data)):
         for degradation in ("bicubic", "kspace"):
             quality[f"{test_set.name} {degradation}"] = {
-                row.method: [round(float(row.psnr.mean()), 2), round(float(row.ssim.mean()), 4)]
+                row.method: [round(row.means[0], 2), round(row.means[1], 4)]
                 for row in score(test_set, scale, degradation, ("bicubic", "durn"))
             }
     return quality

@@ -30,7 +30,7 @@ class DurnTask(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.network = in_channels_last(Durn(DurnConfig.from_dict(architecture)))
-        self._forward = torch.compile(self.network) if compile_network else self.network
+        self._forward = torch.compile(self.network, dynamic=False) if compile_network else self.network
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         low, truth = batch

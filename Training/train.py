@@ -2,8 +2,8 @@
 
     python -m Training.train Training/configs/durn-plus-x2.yaml --data DATA --output RUN [--resume]
 
-``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints and, in ``logs``, the metrics
-of each run.
+``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints, the record for the model
+card with its validation curve and, in ``logs``, the metrics of each run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, TensorDataset
 
-from Training.data import DEGRADATIONS, PatchBatches, photographs_and_brain, sunnybrook, validation_pairs
+from Training.data import SOURCES, VALIDATED, PatchBatches, validation_pairs
+from Training.record import RunRecord
 from Training.task import DurnTask
 
 
@@ -46,11 +47,12 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         learning_rate=config["learning_rate"],
         warmup_steps=config["warmup_steps"],
         max_steps=config["max_steps"],
-        validation_names=list(DEGRADATIONS),
+        validation_names=list(VALIDATED),
         compile_network=config["compile"],
     )
     if config.get("start_from"):
         _take_over(task.network, Path(config["start_from"]))
+    patches, validation = _data(config, data)
     trainer = pl.Trainer(
         default_root_dir=output,
         max_steps=config["max_steps"],
@@ -64,10 +66,14 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         callbacks=[
             EMAWeightAveraging(decay=config["ema_decay"]),
             ModelCheckpoint(output, filename="best", monitor="psnr_bicubic", mode="max", save_last=True),
+            RunRecord(output),
+            *([LaterPatches(patches, **config["later"])] if "later" in config else []),
         ],
     )
     last = output / "last.ckpt"
-    trainer.fit(task, *_loaders(config, data), ckpt_path=last if resume and last.exists() else None)
+    trainer.fit(
+        task, DataLoader(patches, batch_size=None), validation, ckpt_path=last if resume and last.exists() else None
+    )
 
 
 def _take_over(network: torch.nn.Module, weights: Path) -> None:
@@ -78,27 +84,35 @@ def _take_over(network: torch.nn.Module, weights: Path) -> None:
     network.load_state_dict({**own, **taken})
 
 
-def _loaders(config: dict[str, Any], data: Path) -> tuple[DataLoader, list[DataLoader]]:
+class LaterPatches(pl.Callback):
+    """Changes size and number of the patches of a batch from a given step on."""
+
+    def __init__(self, patches: PatchBatches, from_step: int, patch: int, batch: int) -> None:
+        self._patches, self._from_step, self._patch, self._batch = patches, from_step, patch, batch
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
+        if trainer.global_step >= self._from_step:
+            self._patches.patch, self._patches.batch = self._patch, self._batch
+
+
+def _data(config: dict[str, Any], data: Path) -> tuple[PatchBatches, list[DataLoader]]:
     scale = config["architecture"]["scale"]
-    photos, brain = photographs_and_brain(data)
-    images = {
-        "cine": sunnybrook(data, "train", "cine"),
-        "scout": sunnybrook(data, "train", "scout"),
-        "photos": photos,
-        "brain": brain,
-    }
+    largest = scale * max(config["patch"], config.get("later", config)["patch"]) + 4 * scale
+    sources = []
+    for name, share in config["sources"].items():
+        images = SOURCES[name](data)
+        sources.append(([image for image in images if min(image.shape) >= largest], share))
     patches = PatchBatches(
-        [(images[name], share) for name, share in config["sources"].items()],
+        sources,
         config["degradations"],
         scale,
         config["patch"],
         config["batch"],
         config["seed"],
+        config.get("gamma_copies", 0),
     )
-    validation = [
-        DataLoader(TensorDataset(*validation_pairs(data, scale, name)), batch_size=10) for name in DEGRADATIONS
-    ]
-    return DataLoader(patches, batch_size=None), validation
+    validation = [DataLoader(TensorDataset(*validation_pairs(data, scale, name)), batch_size=10) for name in VALIDATED]
+    return patches, validation
 
 
 if __name__ == "__main__":

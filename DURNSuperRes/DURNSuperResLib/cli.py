@@ -6,21 +6,17 @@ Each command imports what it needs when it runs, so ``--help`` and wrong usage a
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from .core.degradation import DEGRADATIONS
 from .core.engine import DEVICES, METHODS, PRECISIONS, SCALES, Cancelled
 from .core.models import ModelError, available_models
 from .progress import ProgressBar
 from .version import __version__
-
-if TYPE_CHECKING:
-    from .evaluation import Score
 
 NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
 
@@ -125,40 +121,9 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from .evaluation import METHODS as SCORED
-    from .evaluation import other_vendor_cine, score, sunnybrook_validation
+    from .commands.evaluate import evaluate
 
-    if not options.verbose:
-        logging.getLogger(__package__).setLevel(logging.WARNING)  # not a line for each of hundreds of slices
-    test_set = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}[options.set](options.data)
-    bundled = {card.scale for card in available_models()}
-    results: dict[str, list[Score]] = {}
-    for scale in options.scale or SCALES:
-        methods = [name for name in SCORED if name != "durn" or scale in bundled]
-        results[f"x{scale}"] = scores = score(test_set, scale, options.degradation, methods)
-        print(f"{test_set.name}, {options.degradation}, x{scale}: {len(test_set.images)} slices, mean PSNR dB and SSIM")
-        for row in scores:
-            print(f"  {row.method:<14}{row.psnr.mean():>7.2f}  {row.ssim.mean():.4f}")
-            if options.per_patient:
-                for patient, (decibels, similarity) in row.by_patient().items():
-                    print(f"    {patient:<12}{decibels:>7.2f}  {similarity:.4f}")
-    if options.json:
-        _write_json(options.json, results)
-
-
-def _write_json(path: Path, results: dict[str, list[Score]]) -> None:
-    table = {
-        scale: {
-            row.method: {
-                "psnr_db": float(row.psnr.mean()),
-                "ssim": float(row.ssim.mean()),
-                "patients": {name: {"psnr_db": p, "ssim": s} for name, (p, s) in row.by_patient().items()},
-            }
-            for row in scores
-        }
-        for scale, scores in results.items()
-    }
-    path.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    evaluate(options)
 
 
 def _bar(options: argparse.Namespace) -> ProgressBar:
@@ -241,14 +206,17 @@ def _add_demo(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
-    parser = _command(
-        commands, "evaluate", _evaluate, "Score all methods on slices with known truth, as in the tables."
+    parser = _command(commands, "evaluate", _evaluate, "Score all methods on slices with known truth.")
+    parser.add_argument("volumes", type=Path, nargs="*", help="volumes of your own, taken as the truth")
+    parser.add_argument("--data", type=Path, help="folder that holds cmr/: the project's validation sets")
+    parser.add_argument("--set", choices=("sunnybrook", "cine_dicom"), default="sunnybrook", help="which of them")
+    parser.add_argument("--protocol", choices=("targets",), help="all tables A, B and C, and the calibration by them")
+    parser.add_argument(
+        "--degradation", choices=tuple(DEGRADATIONS), action="append", help="repeatable; bicubic by default"
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds cmr/")
-    parser.add_argument("--set", choices=("sunnybrook", "cine_dicom"), default="sunnybrook")
-    parser.add_argument("--degradation", choices=("bicubic", "kspace"), default="bicubic")
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
-    parser.add_argument("--per-patient", action="store_true", help="also a line for each patient")
+    parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="of volumes of your own")
+    parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
 
 

@@ -3,8 +3,12 @@
 The protocols crop, scale and degrade as the project's tables do:
 
 ``A`` and ``B``  a centre crop divided by its own 99.9th percentile and clipped to [0, 1] is the truth; antialiased
-    bicubic reduction; PSNR (peak 1) and SSIM after clipping to [0, 1], a border of ``scale`` pixels removed.
-``C``  k-space truncation of the whole slice (cropped to a multiple of ``4 * scale``); figures on the centre crop.
+    bicubic reduction; figures after clipping to [0, 1], a border of ``scale`` pixels removed.
+``C``  any other degradation, k-space truncation first of all, of the whole slice (cropped to a multiple of
+    ``4 * scale``); figures on the centre crop.
+
+Volumes of one's own go the way of ``C``, and the figures are taken within the body, so that black background does not
+inflate them.
 """
 
 from __future__ import annotations
@@ -18,9 +22,11 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
+from .core.degradation import DEGRADATIONS
 from .core.engine import upscale_slices
-from .core.quality import psnr, ssim
-from .core.resample import bicubic_downscale, bicubic_upscale, kspace_truncate, zero_fill
+from .core.geometry import slice_axis, slices_first
+from .core.quality import edge_sharpness, psnr, ssim
+from .core.resample import bicubic_upscale, zero_fill
 
 FloatArray = NDArray[np.float64]
 Enlarge = Callable[[FloatArray, int], FloatArray]
@@ -28,34 +34,45 @@ Enlarge = Callable[[FloatArray, int], FloatArray]
 MIRRORED_BORDER = 8
 CINE_SERIES = ("Se1", "Se2", "Se3", "Se4", "Se5", "Se11", "Se6")
 CINE_INSTANCES = (1, 9, 17, 25)
+BODY_THRESHOLD = 0.05  # of the 99.9th percentile
 
 
 @dataclass(frozen=True)
 class TestSet:
-    """Slices with known truth: ``(patient, image)`` pairs, and the edge of the centre crop that is scored."""
+    """Slices with known truth: ``(patient, image)`` pairs, and where they are scored.
+
+    ``crop`` is the edge of the centre crop in pixels; None scores within the body.
+    """
 
     __test__ = False  # not a pytest class
 
     name: str
     images: tuple[tuple[str, FloatArray], ...]
-    crop: int
+    crop: int | None
 
 
 @dataclass(frozen=True)
 class Score:
-    """One method's figures: PSNR in dB and SSIM of each slice, with the patient it belongs to."""
+    """One method's figures of each slice, PSNR in dB, with the patient it belongs to."""
 
     method: str
     patients: tuple[str, ...]
     psnr: FloatArray
     ssim: FloatArray
+    sharpness: FloatArray
 
-    def by_patient(self) -> dict[str, tuple[float, float]]:
-        """Mean PSNR and SSIM of each patient."""
+    @property
+    def means(self) -> tuple[float, float, float]:
+        """Mean PSNR, SSIM and edge sharpness."""
+        return float(self.psnr.mean()), float(self.ssim.mean()), float(self.sharpness.mean())
+
+    def by_patient(self) -> dict[str, Score]:
+        """The figures of each patient alone."""
         names = np.array(self.patients)
         return {
-            name: (float(self.psnr[names == name].mean()), float(self.ssim[names == name].mean()))
+            name: Score(self.method, (name,) * int(own.sum()), self.psnr[own], self.ssim[own], self.sharpness[own])
             for name in dict.fromkeys(self.patients)
+            if (own := names == name).any()
         }
 
 
@@ -69,6 +86,14 @@ def centre_crop(image: NDArray, size: int) -> NDArray:
     """The central ``size`` x ``size`` pixels of ``(..., rows, columns)``."""
     row, column = (image.shape[-2] - size) // 2, (image.shape[-1] - size) // 2
     return image[..., row : row + size, column : column + size]
+
+
+def body_mask(image: FloatArray) -> NDArray[np.bool_]:
+    """Where a slice scaled to [0, 1] shows the body: its largest connected bright part, holes filled."""
+    bright = sitk.GetImageFromArray((image > BODY_THRESHOLD).astype(np.uint8))
+    closed = sitk.BinaryFillhole(sitk.BinaryMorphologicalClosing(bright, (2, 2)))
+    parts = sitk.RelabelComponent(sitk.ConnectedComponent(closed))
+    return sitk.GetArrayFromImage(parts) == 1
 
 
 def sunnybrook_validation(data: Path) -> TestSet:
@@ -85,6 +110,41 @@ def other_vendor_cine(data: Path) -> TestSet:
         by_instance = {_instance_number(path): path for path in (data / "cmr" / "cine_dicom" / series).glob("*.dcm")}
         images += [(series, _read(by_instance[number])) for number in CINE_INSTANCES]
     return TestSet("cine_dicom", tuple(images), 192)
+
+
+def own_volumes(files: Iterable[Path], axis: str = "auto") -> TestSet:
+    """Every slice of some volumes of one's own, each a patient; taken as the truth and scored within the body.
+
+    Args:
+        files: what SimpleITK reads: NRRD, NIfTI, MetaImage, one DICOM file.
+        axis: across the slices: ``auto``, ``i``, ``j`` or ``k``.
+
+    Raises:
+        ValueError: a file that cannot be read, or is no grey-level volume.
+    """
+    images = []
+    for path in files:
+        slices = _slices(path, axis)
+        bright = slices.max(axis=(1, 2)) > 0
+        images += [(path.name, image) for image in slices[bright]]
+    if not images:
+        raise ValueError("no slice to evaluate")
+    return TestSet("own volumes", tuple(images), None)
+
+
+def _slices(path: Path, axis: str) -> FloatArray:
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise ValueError(f"{path} cannot be read as a volume") from error
+    if image.GetDimension() not in (2, 3) or image.GetNumberOfComponentsPerPixel() != 1:
+        raise ValueError(f"{path} is not a grey-level image of two or three dimensions")
+    voxels = sitk.GetArrayFromImage(image).astype(np.float64)
+    if voxels.ndim == 2:
+        return voxels[None]
+    direction = np.eye(4)
+    direction[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    return slices_first(voxels, slice_axis(direction, axis))
 
 
 def _read(path: Path) -> FloatArray:
@@ -131,32 +191,60 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
     Args:
         test_set: the slices.
         scale: in-plane magnification.
-        degradation: ``bicubic`` (protocols A and B) or ``kspace`` (protocol C).
+        degradation: name out of :data:`~.core.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where the
+            set has a centre crop, all others are protocol C.
         methods: names out of :data:`METHODS`.
+
+    Raises:
+        ValueError: a slice too small to be reduced.
     """
-    prepare = {"bicubic": _crop_then_reduce, "kspace": _truncate_whole}[degradation]
-    cases = [(patient, *prepare(image, scale, test_set.crop)) for patient, image in test_set.images]
-    border = scale if degradation == "bicubic" else 0
+    cropped_first = degradation == "bicubic" and test_set.crop is not None
+    border = scale if cropped_first else 0
+    cases = []
+    for patient, image in test_set.images:
+        whole = centre_crop(image, test_set.crop) if cropped_first and test_set.crop else image
+        truth = _multiple(normalised(whole), scale)
+        cases.append((patient, DEGRADATIONS[degradation](truth, scale), truth, _region(truth, test_set.crop, border)))
     results = []
     for name in methods:
-        figures = [_figures(METHODS[name](low, scale), truth, test_set.crop, border) for _, low, truth in cases]
-        values = np.array(figures)
-        results.append(Score(name, tuple(patient for patient, *_ in cases), values[:, 0], values[:, 1]))
+        values = np.array([_figures(METHODS[name](low, scale), truth, region) for _, low, truth, region in cases])
+        results.append(Score(name, tuple(patient for patient, *_ in cases), *values.T))
     return results
 
 
-def _crop_then_reduce(image: FloatArray, scale: int, crop: int) -> tuple[FloatArray, FloatArray]:
-    truth = normalised(centre_crop(image, crop))
-    return bicubic_downscale(truth, scale), truth
+@dataclass(frozen=True)
+class _Region:
+    """Rows and columns to score, and the mask within them, if any."""
+
+    rows: slice
+    columns: slice
+    mask: NDArray[np.bool_] | None
 
 
-def _truncate_whole(image: FloatArray, scale: int, _crop: int) -> tuple[FloatArray, FloatArray]:
-    rows, columns = (size // (4 * scale) * 4 * scale for size in image.shape)
-    truth = normalised(image)[:rows, :columns]
-    return kspace_truncate(truth, scale), truth
+def _region(truth: FloatArray, crop: int | None, border: int) -> _Region:
+    if crop is None:
+        mask = body_mask(truth)
+        extents = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+        rows, columns = (slice(int(extent[0]), int(extent[-1]) + 1) for extent in extents)
+        return _Region(rows, columns, mask[rows, columns])
+    first = [(size - crop) // 2 + border for size in truth.shape]
+    rows, columns = (slice(start, start + crop - 2 * border) for start in first)
+    return _Region(rows, columns, None)
 
 
-def _figures(image: FloatArray, truth: FloatArray, crop: int, border: int) -> tuple[float, float]:
-    inside = slice(border, -border or None)
-    a, b = (centre_crop(np.clip(x, 0, 1), crop)[inside, inside] for x in (image, truth))
-    return float(psnr(a, b)), float(ssim(a, b))
+def _multiple(truth: FloatArray, scale: int) -> FloatArray:
+    rows, columns = (size // (4 * scale) * 4 * scale for size in truth.shape)
+    if not rows or not columns:
+        raise ValueError(
+            f"a slice of {truth.shape[0]} x {truth.shape[1]} pixels is too small to be reduced {scale} times"
+        )
+    return truth[:rows, :columns]
+
+
+def _figures(image: FloatArray, truth: FloatArray, region: _Region) -> tuple[float, float, float]:
+    a, b = (np.clip(x, 0, 1)[region.rows, region.columns] for x in (image, truth))
+    return (
+        float(psnr(a, b, mask=region.mask)),
+        float(ssim(a, b, mask=region.mask)),
+        float(edge_sharpness(a, b, region.mask)),
+    )

@@ -247,7 +247,7 @@ def test_help_answers_without_torch_or_slicer() -> None:
 def test_evaluate_reproduces_the_published_bicubic_row(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "figures.json"
     assert main(["evaluate", "--data", str(data), "--scale", "2", "--json", str(output)]) == 0
-    figures = json.loads(output.read_text())["x2"]
+    figures = json.loads(output.read_text())["sunnybrook"]["bicubic"]["x2"]
     assert figures["bicubic"]["psnr_db"] == pytest.approx(33.60, abs=0.01)
     assert figures["B-spline"]["psnr_db"] == pytest.approx(34.13, abs=0.05)
     assert figures["Lanczos"]["psnr_db"] == pytest.approx(34.43, abs=0.05)
@@ -268,3 +268,52 @@ def test_evaluate_reproduces_the_published_k_space_rows(
 
     scores = score(sunnybrook_validation(data), int(scale), "kspace", ("bicubic", "zero-filled"))
     assert [row.psnr.mean() for row in scores] == pytest.approx([bicubic, zero_filled], abs=0.01)
+
+
+def test_evaluate_takes_volumes_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = short_axis_phantom(2, slices=2, size=192).truth.astype(np.float32)
+    paths = [tmp_path / "first.nrrd", tmp_path / "second.nii.gz"]
+    for path in paths:
+        image = sitk.GetImageFromArray(truth)
+        image.SetSpacing((1.4, 1.4, 8.0))
+        sitk.WriteImage(image, str(path))
+    output = tmp_path / "figures.json"
+    arguments = ["evaluate", *map(str, paths), "--scale", "2", "--per-patient", "--json", str(output)]
+    assert main([*arguments, "--degradation", "kspace", "--degradation", "noise"]) == 0
+    figures = json.loads(output.read_text())["own volumes"]
+    for degradation in ("kspace", "noise"):
+        rows = figures[degradation]["x2"]
+        assert rows["durn"]["psnr_db"] > rows["bicubic"]["psnr_db"] + 1
+        assert rows["durn"]["edge_sharpness"] > rows["bicubic"]["edge_sharpness"]
+        assert set(rows["durn"]["patients"]) == {"first.nrrd", "second.nii.gz"}
+    assert "own volumes, noise, x2: 4 slices" in capsys.readouterr().out
+
+
+def test_evaluate_says_what_it_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate"]) == 1
+    assert "--data" in capsys.readouterr().err
+    (tmp_path / "no.nrrd").write_text("nothing")
+    assert main(["evaluate", str(tmp_path / "no.nrrd")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path / "no.nrrd"), "--protocol", "targets"]) == 1
+    assert "not both" in capsys.readouterr().err
+
+
+def test_a_calibration_that_is_off_fails() -> None:
+    from DURNSuperResLib.commands.evaluate import _calibrate
+    from DURNSuperResLib.evaluation import Score
+    from DURNSuperResLib.targets import REFERENCE, TABLES
+
+    def results(error: float) -> dict:
+        found: dict = {}
+        for table, (name, degradation) in TABLES.items():
+            rows = [
+                Score(method, ("p",), np.array([value + error]), np.ones(1), np.ones(1))
+                for method, value in REFERENCE[table]["x2"].items()
+            ]
+            found.setdefault(name, {})[degradation] = {"x2": rows}
+        return found
+
+    _calibrate(results(0.0))
+    with pytest.raises(ValueError, match="A x2 bicubic"):
+        _calibrate(results(0.02))

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from DURNSuperResLib.core.phantom import _bessel_j1, short_axis_phantom
-from DURNSuperResLib.core.quality import psnr, ssim
-from DURNSuperResLib.core.resample import kspace_truncate
+from DURNSuperResLib.core.quality import edge_sharpness, psnr, ssim
+from DURNSuperResLib.core.resample import bicubic_upscale, kspace_truncate, zero_fill
 
 
 def test_psnr_of_a_known_error() -> None:
@@ -31,6 +31,28 @@ def test_ssim_agrees_with_torchmetrics_inside() -> None:
 def test_ssim_refuses_an_image_smaller_than_its_window() -> None:
     with pytest.raises(ValueError, match="11 x 11"):
         ssim(np.zeros((10, 20)), np.zeros((10, 20)))
+
+
+def test_a_mask_decides_what_counts() -> None:
+    truth = np.random.default_rng(0).random((2, 40, 40))
+    mask = np.zeros(truth.shape, dtype=bool)
+    mask[:, 8:32, 8:32] = True
+    image = np.where(mask, truth + 0.1, truth + 7)
+    assert_allclose(psnr(image, truth, mask=mask), [20, 20])
+    inner = np.zeros_like(mask)
+    inner[:, 16:24, 16:24] = True
+    assert_allclose(ssim(image, truth, mask=inner), ssim(truth + 0.1, truth, mask=inner))
+
+
+def test_edge_sharpness_knows_blur_overshoot_and_noise() -> None:
+    phantom = short_axis_phantom(2, slices=1, size=128)
+    truth, low = phantom.truth, phantom.acquired
+    assert_allclose(edge_sharpness(truth, truth), 1)
+    assert_allclose(edge_sharpness(1.3 * truth, truth), 1.3)
+    blurred, sharper = edge_sharpness(bicubic_upscale(low, 2), truth), edge_sharpness(zero_fill(low, 2), truth)
+    assert 0.3 < blurred < sharper < 1
+    noise = np.random.default_rng(0).normal(0, 20, truth.shape)
+    assert edge_sharpness(bicubic_upscale(low, 2) + noise, truth) == pytest.approx(blurred, abs=0.02)
 
 
 def test_bessel_function_agrees_with_its_integral() -> None:

@@ -1,52 +1,31 @@
-"""The module file with stand-ins for what only the desktop has (Qt, the parameter node wrapper, the base classes).
-
-The scene, its nodes and the logic are real; the panel itself is only checked for the names it relies on.
-"""
+"""The module file and its logic in the stand-in desktop, over real nodes."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import types
 import unittest
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 import slicer
 from numpy.typing import NDArray
 
-MODULE_FOLDER = Path(__file__).resolve().parents[2] / "DURNSuperRes"
+from desktop.standin import MODULE_FOLDER, Desktop
+from DURNSuperResLib import Cancelled
+
 SOURCE = MODULE_FOLDER / "DURNSuperRes.py"
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """The module file, imported over stand-ins."""
-
-    class Base:
-        def __init__(self, parent: object = None) -> None:
-            self.parent = parent
-
-    wrapper = types.ModuleType("slicer.parameterNodeWrapper")
-    wrapper.Choice, wrapper.parameterNodeWrapper = (lambda choices: tuple(choices)), (lambda cls: cls)
-    i18n = types.ModuleType("slicer.i18n")
-    i18n.tr, i18n.translate = (lambda text: text), (lambda _, text: text)
-    bases = types.ModuleType("slicer.ScriptedLoadableModule")
-    for kind in ("", "Widget", "Logic", "Test"):
-        setattr(bases, f"ScriptedLoadableModule{kind}", type(f"ScriptedLoadableModule{kind}", (Base,), {}))
-    for stand_in in (wrapper, i18n, bases):
-        monkeypatch.setitem(sys.modules, stand_in.__name__, stand_in)
-    spec = importlib.util.spec_from_file_location("DURNSuperRes", SOURCE)
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+def module(desktop: Desktop) -> types.ModuleType:
+    """The module file, imported into the stand-in desktop."""
+    return desktop.module
 
 
 @pytest.fixture(scope="module")
-def panel() -> ElementTree.Element:
+def form() -> ElementTree.Element:
     return ElementTree.parse(MODULE_FOLDER / "Resources" / "UI" / "DURNSuperRes.ui").getroot()
 
 
@@ -61,19 +40,18 @@ def test_the_logic_upscales_a_real_node(module, make_node: Callable, heart_slice
     assert steps == [1, 2, 3]
 
 
-def test_a_cancelled_logic_returns_what_it_was_given(module, make_node: Callable, heart_slices: NDArray) -> None:
+def test_a_cancelled_logic_adds_nothing(module, make_node: Callable, heart_slices: NDArray) -> None:
     node, scene = make_node(heart_slices), slicer.mrmlScene
     before = scene.GetNumberOfNodes()
-    assert module.DURNSuperResLogic().process(node, method="bicubic", cancelled=lambda: True) is None
+    with pytest.raises(Cancelled):
+        module.DURNSuperResLogic().process(node, method="bicubic", cancelled=lambda: True)
     assert scene.GetNumberOfNodes() == before
 
 
 def test_without_torch_the_logic_says_what_to_install(
     module, make_node: Callable, heart_slices: NDArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in ("DURNSuperResLib.core.inference", "DURNSuperResLib.core.network"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr("DURNSuperResLib.install.torch_is_installed", lambda: False)
     node = make_node(heart_slices)
     with pytest.raises(RuntimeError, match="PyTorch extension"):
         module.DURNSuperResLogic().process(node)
@@ -91,33 +69,20 @@ def test_validation_gives_a_reason(module, make_node: Callable, heart_slices: ND
 
 
 def test_the_self_test_passes(module, scene: slicer.vtkMRMLScene) -> None:
-
-    class SelfTest(module.DURNSuperResTest, unittest.TestCase):
-        def delayDisplay(self, _text: str) -> None:  # noqa: N802 (Slicer's name)
-            pass
-
-        def setUp(self) -> None:
-            pass
-
-    case = SelfTest("test_bicubicKeepsTheFieldOfView")
-    case.test_bicubicKeepsTheFieldOfView()
-    case.test_durnBeatsBicubicOnThePhantom()
+    result = unittest.TestResult()
+    for name in ("test_bicubicKeepsTheFieldOfView", "test_durnBeatsBicubicOnThePhantom"):
+        module.DURNSuperResTest(name).run(result)
+    assert result.testsRun == 2
+    assert result.wasSuccessful(), result.failures + result.errors
 
 
-def test_the_panel_binds_every_parameter(module, panel: ElementTree.Element) -> None:
+def test_the_panel_binds_every_parameter(module, form: ElementTree.Element) -> None:
     bound = {
         widget.get("name"): widget.find("property[@name='SlicerParameterName']/string").text
-        for widget in panel.iter("widget")
+        for widget in form.iter("widget")
         if widget.find("property[@name='SlicerParameterName']") is not None
     }
-    assert set(bound.values()) == set(module.DURNSuperResParameterNode.__annotations__)
-
-
-def test_the_code_uses_only_widgets_that_the_panel_has(panel: ElementTree.Element) -> None:
-    names = {widget.get("name") for widget in panel.iter("widget")}
-    used = {word.split("self.ui.")[1].split(".")[0] for word in SOURCE.read_text().split() if "self.ui." in word}
-    assert used
-    assert used <= names
+    assert set(bound.values()) == set(module.DURNSuperResParameterNode.parameters)
 
 
 def test_the_module_file_imports_neither_torch_nor_the_library_at_its_top() -> None:

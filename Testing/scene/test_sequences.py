@@ -145,6 +145,28 @@ def test_cancel_and_errors_leave_no_node(cine: slicer.vtkMRMLSequenceNode) -> No
     assert browser.GetNumberOfSynchronizedSequenceNodes() == 0
 
 
+def test_items_may_be_computed_elsewhere_and_a_removed_cine_ends_the_run(cine: slicer.vtkMRMLSequenceNode) -> None:
+    scene, said, runs = cine.GetScene(), [], []
+
+    def run(compute: Callable) -> NDArray:
+        runs.append(compute())
+        return runs[-1]
+
+    output = upscale_sequence(cine, 2, method="bicubic", announce=said.append, run=run)
+    assert (len(runs), said) == (4, ["bicubic x2"])
+    assert np.array_equal(voxels_of(items_of(output)[2]), runs[2])
+    before = node_ids(scene) - {cine.GetID()}
+
+    def removes(compute: Callable) -> NDArray:
+        if cine.GetScene() is not None:
+            scene.RemoveNode(cine)
+        return compute()
+
+    with pytest.raises(Cancelled, match="was removed"):
+        upscale_sequence(cine, 2, method="bicubic", run=removes)
+    assert node_ids(scene) == before
+
+
 def test_names_are_unique_and_text_indices_kept(scene: slicer.vtkMRMLScene, phases: list[NDArray]) -> None:
     sequence = new_sequence("views", "state", "")
     sequence.SetIndexType(slicer.vtkMRMLSequenceNode.TextIndex)

@@ -65,7 +65,7 @@ def test_patches_are_aligned_with_their_truth(phantom: np.ndarray, scale: int, d
     inside = (..., slice(12, -12), slice(12, -12))
     centred = psnr(enlarged[inside], truth[:, 0].numpy()[inside]).mean()
     shifted = psnr(np.roll(enlarged, 1, axis=-1)[inside], truth[:, 0].numpy()[inside]).mean()
-    assert centred > shifted + 0.5
+    assert centred > shifted + (0.25 if degradation == "hamming" else 0.5)  # a blurred image shows a shift less
 
 
 def test_pairs_crop_to_a_multiple_of_the_scale() -> None:

@@ -22,6 +22,7 @@ PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 
 Progress = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
+Announce = Callable[[str], None]
 
 
 class Cancelled(Exception):
@@ -35,16 +36,24 @@ class Monitor:
         total: slices of the run.
         progress: called with (slices done, total).
         cancelled: asked before each batch.
+        announce: told which model runs where, before the first batch and again if that changes.
     """
 
-    def __init__(self, total: int, progress: Progress | None, cancelled: IsCancelled | None) -> None:
+    def __init__(
+        self, total: int, progress: Progress | None, cancelled: IsCancelled | None, announce: Announce | None = None
+    ) -> None:
         self.total = total
-        self._progress, self._cancelled = progress, cancelled
+        self._progress, self._cancelled, self._announce = progress, cancelled, announce
 
     def check(self) -> None:
         """Raises Cancelled if the caller wants to stop."""
         if self._cancelled is not None and self._cancelled():
             raise Cancelled("cancelled")
+
+    def announce(self, what: str) -> None:
+        """Tells which model runs where."""
+        if self._announce is not None:
+            self._announce(what)
 
     def report(self, done: int) -> None:
         """Tells that ``done`` slices are finished."""
@@ -62,6 +71,7 @@ def upscale_slices(
     intensity: IntensityMap | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
+    announce: Announce | None = None,
 ) -> NDArray[np.float32]:
     """Enlarge every slice in its plane by ``scale``, on the half-pixel grid (the field of view is kept).
 
@@ -71,10 +81,10 @@ def upscale_slices(
         method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device or precision).
         device: ``auto`` takes CUDA if a small computation really runs there, else the CPU.
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
-        intensity: the map to use, where these slices are part of a whole (one phase of a cine) that must share one;
-            None takes it from the slices.
+        intensity: the map of the whole (a cine) that these slices are part of; None takes it from the slices.
         progress: called with (slices done, slices in all) after each batch.
         cancelled: asked before each batch; true stops the run.
+        announce: told model, device and precision before the first batch, and again if the device changes.
 
     Returns:
         float32 ``(n, scale*rows, scale*columns)`` in the intensity units of the input.
@@ -88,10 +98,14 @@ def upscale_slices(
     """
     stack = _checked(slices)
     _check_options(scale, method, device, precision)
-    monitor = Monitor(len(stack), progress, cancelled)
+    monitor = Monitor(len(stack), progress, cancelled, announce)
     if method == "bicubic":
-        return _bicubic(stack, scale, monitor)
-    return _run_network(stack, intensity or IntensityMap.of(stack), scale, device, precision, monitor)
+        monitor.announce(f"bicubic x{scale}")
+        result = _bicubic(stack, scale, monitor)
+    else:
+        result = _run_network(stack, intensity or IntensityMap.of(stack), scale, device, precision, monitor)
+    monitor.check()  # who cancels during the last batch does not want its result either
+    return result
 
 
 def _run_network(

@@ -31,7 +31,7 @@ LARGEST_PASS = {"cuda": 2**24, "cpu": 2**22}
 SMALLEST_CORE = 32
 
 _loaded: dict[tuple[Path, str, torch.device], Durn] = {}
-_announced = ""
+_logged = ""
 
 
 class DeviceError(RuntimeError):
@@ -113,15 +113,16 @@ def run_model(
     dtype = resolve_precision(precision, where)
     network = _network(card, where)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
-    _announce(f"{card.name} on {where}, {str(dtype).removeprefix('torch.')}")
+    _log_once(f"{card.name} on {run.place}")
+    monitor.announce(f"{card.name} on {run.place}")
     return run.over(slices, normalise, monitor)
 
 
-def _announce(what: str) -> None:
+def _log_once(what: str) -> None:
     """Say what runs where, once and not again for each phase of a cine."""
-    global _announced
-    logger.log(logging.DEBUG if what == _announced else logging.INFO, "%s", what)
-    _announced = what
+    global _logged
+    logger.log(logging.DEBUG if what == _logged else logging.INFO, "%s", what)
+    _logged = what
 
 
 @dataclass
@@ -142,6 +143,12 @@ class Run:
     batch_pixels: int
     largest_pass: int
 
+    @property
+    def place(self) -> str:
+        """Device and precision in words."""
+        name = f"{torch.cuda.get_device_name(self.device)} (CUDA)" if self.device.type == "cuda" else "CPU"
+        return f"{name}, {str(self.dtype).removeprefix('torch.')}"
+
     def over(
         self, slices: NDArray, normalise: Callable[[NDArray], NDArray[np.float32]], monitor: Monitor
     ) -> NDArray[np.float32]:
@@ -159,7 +166,10 @@ class Run:
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
+                before = self.place
                 self._shrink(min(count * rows * columns, self.largest_pass), rows * columns, str(error))
+                if self.place != before:
+                    monitor.announce(f"{self.place}, after {before} ran out of memory")
                 continue
             done += count
             monitor.report(done)

@@ -39,6 +39,8 @@ class DurnConfig:
         spatial_scale_per_stage: 1 keeps rows x columns constant inside a URN; 2 is the other reading of the paper,
             in which each up-block doubles them (kernel 6, stride 2, padding 2).
         bicubic_skip: declared deviation; the network's output is added to the bicubic enlargement of its input.
+        upsample_width: declared deviation; width of the features after upsampling. None keeps the base width, which
+            for x4 leaves 8 channels to describe 16 output pixels.
     """
 
     scale: int = 2
@@ -46,6 +48,7 @@ class DurnConfig:
     urns: int = 2
     spatial_scale_per_stage: int = 1
     bicubic_skip: bool = False
+    upsample_width: int | None = None
 
     def __post_init__(self) -> None:
         if self.scale not in SUPPORTED_SCALES:
@@ -56,6 +59,8 @@ class DurnConfig:
             raise ValueError(f"spatial_scale_per_stage must be 1 or 2, not {self.spatial_scale_per_stage}")
         if len(self.channels) < 2 or min(self.channels) < 1:
             raise ValueError(f"channels must be two or more positive widths, not {self.channels}")
+        if self.upsample_width is not None and self.upsample_width < 1:
+            raise ValueError(f"upsample_width must be positive, not {self.upsample_width}")
 
     @classmethod
     def from_dict(cls, options: dict[str, Any]) -> DurnConfig:
@@ -162,10 +167,11 @@ class ResidualUNet(nn.Module):
         return x, nodes
 
 
-def _upsampler(channels: int, scale: int) -> nn.Sequential:
+def _upsampler(inside: int, outside: int, scale: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for factor in (2, 2) if scale == 4 else (scale,):
-        layers += [nn.Conv2d(channels, channels * factor**2, 3, padding=1), nn.PixelShuffle(factor), nn.PReLU()]
+        layers += [nn.Conv2d(inside, outside * factor**2, 3, padding=1), nn.PixelShuffle(factor), nn.PReLU()]
+        inside = outside
     return nn.Sequential(*layers)
 
 
@@ -184,8 +190,9 @@ class Durn(nn.Module):
         self.urns = nn.ModuleList(
             ResidualUNet(config.channels, config.spatial_scale_per_stage) for _ in range(config.urns)
         )
-        self.upsample = _upsampler(base, config.scale)
-        self.reconstruct = nn.Conv2d(base, 1, 3, padding=1)
+        width = config.upsample_width or base
+        self.upsample = _upsampler(base, width, config.scale)
+        self.reconstruct = nn.Conv2d(width, 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.initial(x)

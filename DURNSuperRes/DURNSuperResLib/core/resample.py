@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+Window = Callable[[FloatArray], FloatArray]
 
 
 def bicubic_upscale(images: ArrayLike, scale: int) -> FloatArray:
@@ -38,6 +39,51 @@ def kspace_truncate(images: ArrayLike, scale: int) -> FloatArray:
         ValueError: a size that ``scale`` does not divide.
     """
     return _on_both_axes(_fourier_along, images, lambda size: _divided(size, scale))
+
+
+def kspace_window(images: ArrayLike, window: Window) -> FloatArray:
+    """Weight k-space along rows and columns with ``window``, as scanners do against ringing.
+
+    Args:
+        images: real images ``(..., rows, columns)``.
+        window: weights over frequency, from 0 at the centre of k-space to 1 at its edge; see :func:`hamming`.
+    """
+    result = np.asarray(images, dtype=np.float64)
+    for axis in (-2, -1):
+        size = result.shape[axis]
+        weights = np.expand_dims(window(np.fft.rfftfreq(size).astype(np.float64) * 2), axis=-1 if axis == -2 else 0)
+        result = np.fft.irfft(np.fft.rfft(result, axis=axis) * weights, n=size, axis=axis)
+    return result
+
+
+def hamming(frequency: FloatArray) -> FloatArray:
+    """Hamming window over frequency in [0, 1]: 1 at the centre, 0.08 at the edge."""
+    return 0.54 + 0.46 * np.cos(np.pi * frequency)
+
+
+def tukey(frequency: FloatArray, taper: float = 0.5) -> FloatArray:
+    """Tukey window over frequency in [0, 1]: flat, then a cosine fall to 0 over the outer share ``taper``."""
+    return 0.5 + 0.5 * np.cos(np.pi * np.clip((frequency - (1 - taper)) / taper, 0, 1))
+
+
+def partial_fourier(images: ArrayLike, fraction: float) -> FloatArray:
+    """Magnitude image when only ``fraction`` of k-space along the rows' direction (phase encoding) was acquired.
+
+    The missing lines on one side stay zero, and the magnitude is taken, as in a scanner's plain reconstruction.
+
+    Args:
+        images: real images ``(..., rows, columns)``.
+        fraction: share of the lines that was acquired, above 0.5 up to 1.
+
+    Raises:
+        ValueError: a fraction outside (0.5, 1].
+    """
+    if not 0.5 < fraction <= 1:
+        raise ValueError(f"the acquired share of k-space must be above 0.5 and at most 1, not {fraction}")
+    values = np.asarray(images, dtype=np.float64)
+    lowest = -(2 * fraction - 1) / 2  # in cycles a pixel; the acquired lines reach from here to 1/2
+    acquired = np.fft.fftfreq(values.shape[-2])[:, None] >= lowest
+    return np.abs(np.fft.ifft(np.fft.fft(values, axis=-2) * acquired, axis=-2))
 
 
 def zero_fill(images: ArrayLike, scale: int) -> FloatArray:

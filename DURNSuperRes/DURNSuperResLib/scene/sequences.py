@@ -6,6 +6,7 @@ while the work goes on. One intensity map serves the whole cine; a map of its ow
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,12 +14,12 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.engine import upscale_slices
+from ..core.engine import Announce, Cancelled, upscale_slices
 from ..core.geometry import slice_axis as chosen_axis
 from ..core.geometry import slices_back, slices_first, upscaled_ijk_to_ras
 from ..core.intensity import IntensityMap
 from .app import current_scene, sequences_logic
-from .volumes import VolumeError, as_type, dress, finite_voxels, ijk_to_ras_of, label_of, provenance, record
+from .volumes import Run, VolumeError, as_type, dress, finite_voxels, ijk_to_ras_of, label_of, provenance, record
 
 Progress = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
@@ -36,6 +37,32 @@ class _Options:
     keep_type: bool
 
 
+class _Calls:
+    """What a run tells its caller and asks of it, for a whole cine of which each item is a run of its own."""
+
+    def __init__(
+        self, progress: Progress | None, cancelled: IsCancelled | None, announce: Announce | None, run: Run
+    ) -> None:
+        self.cancelled, self.run = cancelled, run
+        self._progress, self._announce = progress, announce
+        self._last = ""
+
+    def announce(self, what: str) -> None:
+        """Pass on what has not just been said."""
+        if self._announce is not None and what != self._last:
+            self._announce(what)
+        self._last = what
+
+    def progress_of(self, before: int, total: int) -> Progress | None:
+        """``progress`` of the whole cine, from that of an item with ``before`` slices done ahead of it."""
+        progress = self._progress
+        return None if progress is None else lambda done, _: progress(before + done, total)
+
+
+def _here(compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    return compute()
+
+
 def upscale_sequence(
     source: slicer.vtkMRMLNode,
     scale: int = 2,
@@ -47,6 +74,8 @@ def upscale_sequence(
     keep_type: bool = False,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
+    announce: Announce | None = None,
+    run: Run | None = None,
 ) -> slicer.vtkMRMLSequenceNode:
     """Enlarge the slices of every volume of a cine in their plane; index name, unit, type and values stay the same.
 
@@ -58,24 +87,27 @@ def upscale_sequence(
         source: a sequence of volumes, a browser (its master sequence is taken) or the proxy volume of one.
         scale, method, device, precision, cancelled: as :func:`~..core.engine.upscale_slices`.
         slice_axis, keep_type: as :func:`~.volumes.upscale_volume`; the axis is chosen once for all items.
-        progress: called with (slices done, slices of all items).
+        progress, announce: as ``upscale_slices``, over all items.
+        run: as :func:`~.volumes.upscale_volume`, asked for each item.
 
-    Returns:
-        The new sequence node, named ``<input> DURN x2`` or the like.
+    Returns the new sequence node, named ``<input> DURN x2`` or the like.
 
     Raises:
         VolumeError: no sequence, an item that is no grey-level volume or has NaN or infinite voxels, a constant cine.
-        ValueError, ModelError, DeviceError, Cancelled: as ``upscale_slices``.
+        ValueError, ModelError, DeviceError: as ``upscale_slices``.
+        Cancelled: as ``upscale_slices``, or the sequence was removed from the scene while ``run`` was busy.
     """
     sequence, browser = _sequence_and_browser(source)
     options = _Options(scale, method, device, precision, slice_axis, keep_type)
-    output = _upscaled_items(sequence, options, progress, cancelled)
-    output.SetName(f"{sequence.GetName()} {label_of(method)} x{scale}")
-    scene = sequence.GetScene() or current_scene()
-    output.SetName(scene.GenerateUniqueName(output.GetName()))
+    known_scene = sequence.GetScene()
+    output = _upscaled_items(sequence, options, _Calls(progress, cancelled, announce, run or _here))
+    if sequence.GetScene() is not known_scene:
+        raise Cancelled(f"{sequence.GetName()} was removed from the scene during the run")
+    scene = known_scene or current_scene()
+    output.SetName(scene.GenerateUniqueName(f"{sequence.GetName()} {label_of(method)} x{scale}"))
     scene.AddNode(output)
     record(output, sequence, scale, method)
-    if browser is not None:
+    if browser is not None and browser.GetScene() is not None:
         _play_together(browser, output, sequence)
     return output
 
@@ -183,7 +215,7 @@ def _nodes(scene: slicer.vtkMRMLScene | None, class_name: str) -> list[slicer.vt
 
 
 def _upscaled_items(
-    sequence: slicer.vtkMRMLSequenceNode, options: _Options, progress: Progress | None, cancelled: IsCancelled | None
+    sequence: slicer.vtkMRMLSequenceNode, options: _Options, calls: _Calls
 ) -> slicer.vtkMRMLSequenceNode:
     """A sequence in no scene, of the enlarged items."""
     items = items_of(sequence)
@@ -195,22 +227,24 @@ def _upscaled_items(
     output.SetNumericIndexValueTolerance(sequence.GetNumericIndexValueTolerance())
     counts = [array.shape[2 - axis] for array in voxels]
     attributes = provenance(sequence, options.scale, options.method)
-    for n, (item, array) in enumerate(zip(items, voxels, strict=True)):
-        enlarged = upscale_slices(
-            slices_first(array, axis),
+    places = [(ijk_to_ras_of(item), sequence.GetNthIndexValue(n)) for n, item in enumerate(items)]
+    for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
+        compute = functools.partial(
+            upscale_slices,
+            slices_first(array, axis).copy(),  # the user may change the sequence while another thread computes
             options.scale,
             method=options.method,
             device=options.device,
             precision=options.precision,
             intensity=intensity,
-            progress=_part_of(progress, sum(counts[:n]), sum(counts)),
-            cancelled=cancelled,
+            progress=calls.progress_of(sum(counts[:n]), sum(counts)),
+            cancelled=calls.cancelled,
+            announce=calls.announce,
         )
-        result = np.ascontiguousarray(slices_back(enlarged, axis))
+        result = np.ascontiguousarray(slices_back(calls.run(compute), axis))
         if options.keep_type:
             result = as_type(result, array.dtype)
-        matrix = upscaled_ijk_to_ras(ijk_to_ras_of(item), options.scale, axis)
-        add_item(output, result, matrix, sequence.GetNthIndexValue(n), attributes)
+        add_item(output, result, upscaled_ijk_to_ras(ijk_to_ras, options.scale, axis), index_value, attributes)
     return output
 
 
@@ -219,13 +253,6 @@ def _common_intensity(sequence: slicer.vtkMRMLSequenceNode, voxels: list[NDArray
         return IntensityMap.of_items(voxels)
     except ValueError as error:
         raise VolumeError(f"{sequence.GetName()}: {error}") from error
-
-
-def _part_of(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """``progress`` of the whole cine, from that of an item with ``before`` slices done ahead of it."""
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
 
 
 def _play_together(

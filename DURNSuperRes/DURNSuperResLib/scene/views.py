@@ -64,7 +64,7 @@ class LinkedViews:
         width, height, depth = view.GetFieldOfView()
         view.SetFieldOfView(width / zoom, height / zoom, depth)
         for logic in self._logics[1:]:
-            self._follow(view, logic.GetSliceNode())
+            follow(view, logic.GetSliceNode())
 
     def images(self) -> list[NDArray[np.uint8]]:
         """What each view shows, ``(rows, columns, 3)``, first row on top."""
@@ -109,13 +109,6 @@ class LinkedViews:
         ijk[self._axis] = index
         plane = self._logics[0].GetSliceNode().GetSliceToRAS()
         return sum(plane.GetElement(row, 2) * ras for row, ras in enumerate((self._ijk_to_ras @ ijk)[:3]))
-
-    @staticmethod
-    def _follow(lead: slicer.vtkMRMLSliceNode, view: slicer.vtkMRMLSliceNode) -> None:
-        view.GetSliceToRAS().DeepCopy(lead.GetSliceToRAS())
-        view.UpdateMatrices()
-        view.SetFieldOfView(*lead.GetFieldOfView())
-        view.SetXYZOrigin(*lead.GetXYZOrigin())
 
     @staticmethod
     def _image(logic: slicer.vtkMRMLSliceLogic) -> NDArray[np.uint8]:
@@ -176,6 +169,14 @@ def face_slices(view: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLScalarVolum
         for row in range(3):
             view.GetSliceToRAS().SetElement(row, column, direction[row])
     view.UpdateMatrices()
+
+
+def follow(lead: slicer.vtkMRMLSliceNode, view: slicer.vtkMRMLSliceNode) -> None:
+    """Give ``view`` the plane, offset and field of view of ``lead``."""
+    view.GetSliceToRAS().DeepCopy(lead.GetSliceToRAS())
+    view.UpdateMatrices()
+    view.SetFieldOfView(*lead.GetFieldOfView())
+    view.SetXYZOrigin(*lead.GetXYZOrigin())
 
 
 def screen_axes(ijk_to_ras: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

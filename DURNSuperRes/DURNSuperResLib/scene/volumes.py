@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,7 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from ..core.engine import METHODS, upscale_slices
+from ..core.engine import METHODS, Cancelled, upscale_slices
 from ..core.geometry import slice_axis as chosen_axis
 from ..core.geometry import slices_back, slices_first, upscaled_ijk_to_ras
 from ..core.models import model_for
@@ -18,6 +19,8 @@ from ..version import __version__
 ATTRIBUTE_PREFIX = "DURNSuperRes."
 SOURCE_REFERENCE = "DURNSuperRes.Source"
 NOT_INHERITED = "DICOM.instanceUIDs"
+
+Run = Callable[[Callable[[], NDArray[np.float32]]], NDArray[np.float32]]
 
 
 class VolumeError(ValueError):
@@ -36,6 +39,8 @@ def upscale_volume(
     keep_type: bool = False,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    announce: Callable[[str], None] | None = None,
+    run: Run | None = None,
 ) -> slicer.vtkMRMLScalarVolumeNode:
     """Enlarge the slices of a volume in their plane; the field of view in RAS stays the same.
 
@@ -44,31 +49,40 @@ def upscale_volume(
     Args:
         input_node: a grey-level volume; it is not changed.
         output_node: receives the result; a new node in the input's scene if None.
-        scale, method, device, precision, progress, cancelled: as :func:`~..core.engine.upscale_slices`.
+        scale, method, device, precision, progress, cancelled, announce: as :func:`~..core.engine.upscale_slices`.
         slice_axis: ``auto``, ``i``, ``j`` or ``k``; ``auto`` takes the widest spaced axis if it is not k.
         keep_type: give the output the input's scalar type (clipped to its range and rounded) instead of float32.
+        run: where to compute, such as :meth:`~..worker.Worker.run`; here and now if None. What it is given works on a
+            copy of the voxels and touches neither nodes nor views, so it may run on another thread while this one
+            lets events through.
 
     Returns:
         The output node.
 
     Raises:
         VolumeError: no image, a label map, colour or vector voxels, NaN or infinite voxels, a constant image.
-        ValueError, ModelError, DeviceError, Cancelled: as ``upscale_slices``.
+        ValueError, ModelError, DeviceError: as ``upscale_slices``.
+        Cancelled: as ``upscale_slices``, or a node was removed from the scene while ``run`` was busy.
     """
     if output_node is not None and output_node is input_node:
         raise VolumeError("the output volume must not be the input volume, which stays as it is")
     voxels = checked_voxels(input_node)
     ijk_to_ras = ijk_to_ras_of(input_node)
     axis = chosen_axis(ijk_to_ras, slice_axis)
-    enlarged = upscale_slices(
-        slices_first(voxels, axis),
+    slices = slices_first(voxels, axis)
+    compute = functools.partial(
+        upscale_slices,
+        slices.copy() if run else slices,
         scale,
         method=method,
         device=device,
         precision=precision,
         progress=progress,
         cancelled=cancelled,
+        announce=announce,
     )
+    enlarged = run(compute) if run else compute()
+    _check_still_there(input_node, output_node)
     result = np.ascontiguousarray(slices_back(enlarged, axis))
     if keep_type:
         result = as_type(result, voxels.dtype)
@@ -79,6 +93,12 @@ def upscale_volume(
     dress(output_node, input_node)
     record(output_node, input_node, scale, method)
     return output_node
+
+
+def _check_still_there(*nodes: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+    for node in nodes:
+        if node is not None and node.GetScene() is None:
+            raise Cancelled(f"{node.GetName()} was removed from the scene during the run")
 
 
 def label_of(method: str) -> str:

@@ -1,0 +1,111 @@
+"""``durn-superres evaluate``: tables of all methods on slices with known truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+
+from ..core.engine import SCALES
+from ..core.models import available_models
+from ..evaluation import METHODS, Score, TestSet, other_vendor_cine, own_volumes, score, sunnybrook_validation
+from ..targets import REFERENCE, TABLES, TOLERANCE
+
+SETS = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}
+
+Results = dict[str, dict[str, dict[str, list[Score]]]]  # by set, degradation and scale
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Print the tables that the options ask for.
+
+    Raises:
+        ValueError: wrong combination of options, or the calibration rows do not come out.
+    """
+    if not options.verbose:
+        logging.getLogger(__package__.partition(".")[0]).setLevel(logging.WARNING)  # not a line for each slice
+    test_sets = _test_sets(options)
+    degradations = options.degradation or ["bicubic"]
+    if options.protocol == "targets":
+        degradations = ["bicubic", "kspace"]
+    results: Results = {}
+    for test_set in test_sets:
+        for degradation in degradations:
+            table = results.setdefault(test_set.name, {}).setdefault(degradation, {})
+            for scale in options.scale or SCALES:
+                table[f"x{scale}"] = _table(test_set, degradation, scale, options.per_patient)
+    if options.json:
+        options.json.write_text(json.dumps(_plain(results), indent=2) + "\n", encoding="utf-8")
+    if options.protocol == "targets":
+        _calibrate(results)
+
+
+def _test_sets(options: argparse.Namespace) -> list[TestSet]:
+    if options.volumes:
+        if options.data or options.protocol:
+            raise ValueError("give volumes of your own, or --data for the project's sets, not both")
+        return [own_volumes(options.volumes, options.slice_axis)]
+    if not options.data:
+        raise ValueError("give volumes to evaluate on, or --data with the folder that holds cmr/")
+    names = SETS if options.protocol == "targets" else [options.set]
+    return [SETS[name](options.data) for name in names]
+
+
+def _table(test_set: TestSet, degradation: str, scale: int, per_patient: bool) -> list[Score]:
+    bundled = {card.scale for card in available_models()}
+    scores = score(test_set, scale, degradation, [name for name in METHODS if name != "durn" or scale in bundled])
+    print(
+        f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; mean PSNR dB, SSIM, edge sharpness"
+    )
+    for row in scores:
+        print(_line(row.method, row, 2, 14))
+        for patient, own in row.by_patient().items() if per_patient else ():
+            print(_line(patient, own, 4, 12))
+    return scores
+
+
+def _line(name: str, row: Score, indent: int, width: int) -> str:
+    decibels, similarity, sharpness = row.means
+    return f"{' ' * indent}{name:<{width}}{decibels:>7.2f}  {similarity:.4f}  {sharpness:.3f}"
+
+
+def _plain(results: Results) -> dict:
+    def figures(row: Score) -> dict[str, float]:
+        return dict(zip(("psnr_db", "ssim", "edge_sharpness"), row.means, strict=True))
+
+    return {
+        name: {
+            degradation: {
+                scale: {
+                    row.method: {
+                        **figures(row),
+                        "patients": {patient: figures(own) for patient, own in row.by_patient().items()},
+                    }
+                    for row in scores
+                }
+                for scale, scores in table.items()
+            }
+            for degradation, table in by_degradation.items()
+        }
+        for name, by_degradation in results.items()
+    }
+
+
+def _calibrate(results: Results) -> None:
+    """Compare the classical methods with the reference tables, before any network is judged.
+
+    Raises:
+        ValueError: a figure is off by more than its tolerance.
+    """
+    off = []
+    print("calibration: PSNR dB here, and in the reference tables")
+    for table, (name, degradation) in TABLES.items():
+        for scale, scores in results[name][degradation].items():
+            here = {row.method: row.means[0] for row in scores}
+            for method, expected in REFERENCE[table].get(scale, {}).items():
+                good = abs(here[method] - expected) <= TOLERANCE[method] + 0.005  # the reference has two decimals
+                verdict = "ok" if good else "OFF"
+                print(f"  {table:<10} {scale}  {method:<12}{here[method]:>7.2f}{expected:>7.2f}  {verdict}")
+                off += [] if good else [f"{table} {scale} {method}"]
+    if off:
+        raise ValueError(f"the calibration is off for {', '.join(off)}")

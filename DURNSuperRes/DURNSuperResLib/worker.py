@@ -1,0 +1,50 @@
+"""One long-lived thread for computations, while the calling thread keeps its event loop alive.
+
+A network is kept warm by running it always on the same thread, since CUDA's plans and caches belong to the thread. What
+runs here must touch neither MRML nodes nor Qt; only the calling thread does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+PUMP_SECONDS = 0.03  # waiting, not spinning, releases the interpreter to the worker
+
+
+class Worker:
+    """Runs one computation at a time on its thread.
+
+    Args:
+        pump: called about every 30 ms by the waiting thread; lets the application handle its events.
+    """
+
+    def __init__(self, pump: Callable[[], None]) -> None:
+        self._pump = pump
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="DURNSuperRes")
+        self._job: Future[Any] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a computation is under way."""
+        return self._job is not None and not self._job.done()
+
+    def run(self, compute: Callable[[], T]) -> T:
+        """Result of ``compute()`` from the worker's thread; what it raises is raised here.
+
+        Raises:
+            RuntimeError: another computation is under way.
+        """
+        if self.busy:
+            raise RuntimeError("another run is under way; wait for it or cancel it")
+        self._job = job = self._executor.submit(compute)
+        while not wait([job], timeout=PUMP_SECONDS).done:
+            self._pump()
+        return job.result()
+
+    def close(self) -> None:
+        """Take no more computations; one under way ends in its own time."""
+        self._executor.shutdown(wait=False)

@@ -1,0 +1,320 @@
+"""The panel as a user works it: the real form, scene, logics and engine; Qt's PythonQt side is a stand-in."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import slicer
+
+from desktop.mrmlwidgets import qMRMLNodeComboBox
+from desktop.standin import Desktop
+from DURNSuperResLib.core import engine
+from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.scene.comparison import ONE_VIEW, SIDE_BY_SIDE
+
+LONGEST_GAP = 0.1  # s without an event let through
+
+
+def choose(widget: Any, text: str) -> None:
+    """Choose an entry of a combo box as a user does."""
+    combo = widget._target
+    assert combo.findText(text) >= 0, [combo.itemText(n) for n in range(combo.count())]
+    combo.setCurrentIndex(combo.findText(text))
+
+
+def node_ids(scene: slicer.vtkMRMLScene) -> set[str]:
+    return {scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes())}
+
+
+def test_the_first_volume_is_chosen_and_apply_is_ready(desktop: Desktop, sax: Any) -> None:
+    panel = desktop.panel()
+    assert isinstance(panel.ui.inputSelector._target, qMRMLNodeComboBox)
+    assert panel.ui.inputSelector.currentNode() is not None
+    assert panel.ui.applyButton.enabled
+    assert panel.ui.applyButton.text == "Apply"
+    panel.cleanup()
+
+
+def test_from_volume_to_side_by_side_in_three_clicks(panel: Any, desktop: Desktop, sax: Any) -> None:
+    choose(panel.ui.inputSelector, "SAX")
+    panel.ui.applyButton.click()
+    output = panel._parameterNode.outputVolume
+    assert output.GetName().startswith("SAX DURN x2")
+    assert slicer.util.arrayFromVolume(output).shape == (3, 128, 128)
+    assert panel.ui.statusLabel.text.startswith("durn-plus-x2 on CPU, float32: done in ")
+    panel.ui.sideBySideButton.click()
+    assert panel.comparePanel.comparison.layout == SIDE_BY_SIDE
+    assert not desktop.errors
+
+
+def test_settings_go_through_to_the_result(panel: Any) -> None:
+    choose(panel.ui.scaleComboBox, "3")
+    choose(panel.ui.methodComboBox, "Bicubic")
+    panel.ui.keepTypeCheckBox.click()
+    panel.ui.applyButton.click()
+    output = panel._parameterNode.outputVolume
+    assert output.GetAttribute("DURNSuperRes.Scale") == "3"
+    assert output.GetAttribute("DURNSuperRes.Method") == "bicubic"
+    assert slicer.util.arrayFromVolume(output).dtype == np.float32  # the phantom's own type
+    assert panel.ui.statusLabel.text.startswith("bicubic x3: done")
+
+
+def test_apply_says_why_it_is_disabled(panel: Any, sax: Any) -> None:
+    panel._parameterNode.outputVolume = sax
+    assert not panel.ui.applyButton.enabled
+    assert panel.ui.applyButton.toolTip == "Choose an output volume that is not the input volume."
+    panel._parameterNode.inputVolume = None
+    assert panel.ui.applyButton.toolTip == "Choose an input volume."
+    assert not panel.ui.sideBySideButton.enabled
+    assert "Apply" in panel.ui.sideBySideButton.toolTip
+
+
+def test_apply_turns_into_cancel_and_a_cancel_leaves_nothing(panel: Any, desktop: Desktop) -> None:
+    before, seen = node_ids(desktop.scene), []
+
+    def cancel() -> None:
+        seen.append((panel.ui.applyButton.text, panel.ui.progressBar._target.isVisibleTo(panel.parent.widget._target)))
+        panel.ui.applyButton.click()
+
+    desktop.app.pumped.append(cancel)
+    panel.ui.applyButton.click()
+    assert seen[0] == ("Cancel", True)
+    assert panel.ui.applyButton.text == "Apply"
+    assert panel.ui.statusLabel.text == "Cancelled; nothing was changed."
+    assert panel._parameterNode.outputVolume is None
+    assert node_ids(desktop.scene) == before
+    assert not desktop.errors
+
+
+def test_a_cancel_stops_within_one_batch(
+    panel: Any, desktop: Desktop, make_node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = np.tile(short_axis_phantom(2, slices=1, size=512).acquired, (12, 1, 1))
+    panel._parameterNode.inputVolume = make_node(stack)
+    batches, cancelled_at = [], []
+    real = engine.Monitor.report
+    monkeypatch.setattr(engine.Monitor, "report", lambda self, done: (batches.append(done), real(self, done)))
+
+    def cancel_after_two() -> None:
+        if batches and not cancelled_at:
+            cancelled_at.append(len(batches))
+            panel.ui.applyButton.click()
+
+    desktop.app.pumped.append(cancel_after_two)
+    panel.ui.applyButton.click()
+    assert cancelled_at
+    assert len(batches) <= cancelled_at[0] + 1 < 12
+
+
+def test_a_second_run_cannot_start(panel: Any, desktop: Desktop, sax: Any) -> None:
+    refused = []
+
+    def start_another() -> None:
+        with pytest.raises(RuntimeError, match="under way"):
+            panel.logic.process(sax, run=panel.worker.run)
+        refused.append(True)
+
+    desktop.app.pumped.append(start_another)
+    panel.ui.applyButton.click()
+    assert refused
+    assert panel._parameterNode.outputVolume is not None
+
+
+def test_closing_the_scene_during_a_run_is_safe(panel: Any, desktop: Desktop, sax: Any) -> None:
+    desktop.app.pumped.append(lambda: desktop.scene.IsNodePresent(sax) and desktop.scene.Clear(False))
+    panel.ui.applyButton.click()
+    assert desktop.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 0
+    assert panel.ui.statusLabel.text == "Cancelled; nothing was changed."
+    assert not desktop.errors
+
+
+def test_deleting_the_input_during_a_run_is_safe(panel: Any, desktop: Desktop, sax: Any) -> None:
+    desktop.app.pumped.append(lambda: desktop.scene.IsNodePresent(sax) and desktop.scene.RemoveNode(sax))
+    panel.ui.applyButton.click()
+    assert desktop.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 0
+    assert panel.ui.statusLabel.text == "Cancelled; nothing was changed."
+
+
+def test_leaving_the_module_during_a_run_is_safe(panel: Any, desktop: Desktop) -> None:
+    desktop.app.pumped.append(panel.exit)
+    panel.ui.applyButton.click()
+    panel.enter()
+    assert panel._parameterNode.outputVolume.GetName().startswith("SAX DURN x2")
+    assert panel.ui.applyButton.text == "Apply"
+
+
+def test_removing_the_panel_during_a_run_is_safe(desktop: Desktop, sax: Any) -> None:
+    panel = desktop.panel()
+    panel._parameterNode.inputVolume = sax
+    before = node_ids(desktop.scene)
+    desktop.app.pumped.append(panel.cleanup)
+    panel.ui.applyButton.click()
+    assert node_ids(desktop.scene) == before
+
+
+def test_events_keep_flowing_during_a_run(panel: Any, desktop: Desktop, make_node: Any) -> None:
+    """Twelve slices; the best of three runs counts, since another process may take the cores for a moment."""
+    stack = np.tile(short_axis_phantom(2, slices=1, size=256).acquired, (12, 1, 1))
+    panel._parameterNode.inputVolume = make_node(stack)
+    longest = []
+    for _ in range(3):
+        times: list[float] = []
+        desktop.app.pumped[:] = [lambda times=times: times.append(time.monotonic())]
+        panel.ui.applyButton.click()
+        longest.append(float(np.diff(times).max()))
+        assert len(times) > 12
+    assert min(longest) < LONGEST_GAP
+
+
+def test_progress_shows_slices_and_time_left(panel: Any, desktop: Desktop, make_node: Any) -> None:
+    panel._parameterNode.inputVolume = make_node(short_axis_phantom(2, slices=3, size=512).acquired)  # three batches
+    texts = set()
+    desktop.app.pumped.append(lambda: texts.add(panel.ui.statusLabel.text))
+    panel.ui.applyButton.click()
+    assert any("of 3 slices" in text and "s left" in text for text in texts), texts
+    assert not panel.ui.progressBar._target.isVisibleTo(panel.parent.widget._target)
+
+
+def test_every_run_uses_the_same_thread(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    real = engine.Monitor.check
+    monkeypatch.setattr(
+        engine.Monitor, "check", lambda self: (threads.append(threading.current_thread()), real(self))[1]
+    )
+    panel.ui.applyButton.click()
+    panel.ui.applyButton.click()
+    assert len(set(threads)) == 1
+    assert threads[0] is not threading.main_thread()
+
+
+def test_cancelled_runs_leave_no_memory_behind(panel: Any, desktop: Desktop) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    desktop.app.pumped.append(panel._cancelRequested.set)
+    counts = []
+    for _ in range(6):
+        panel.ui.applyButton.click()
+        gc.collect()
+        counts.append(sum(array.nbytes for array in gc.get_objects() if type(array) is np.ndarray))
+    assert counts[-1] <= counts[1]
+
+
+def test_a_failure_is_shown_and_changes_nothing(panel: Any, desktop: Desktop, make_node: Any) -> None:
+    bad = np.ones((3, 16, 16), dtype=np.float32)
+    panel._parameterNode.inputVolume = make_node(bad, name="flat")
+    before = node_ids(desktop.scene)
+    with pytest.raises(ValueError, match="constant"):
+        panel.onApplyButton()
+    assert desktop.errors == [
+        "The volume was not upscaled. flat is constant (every voxel is 1): there is nothing to upscale"
+    ]
+    assert panel.ui.statusLabel.text == "Failed; nothing was changed."
+    assert node_ids(desktop.scene) == before
+    assert panel.ui.applyButton.text == "Apply"
+
+
+def test_without_torch_bicubic_works_and_durn_says_what_to_install(
+    panel: Any, desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("DURNSuperResLib.install.torch_is_installed", lambda: False)
+    with pytest.raises(RuntimeError, match="PyTorch extension"):
+        panel.onApplyButton()
+    choose(panel.ui.methodComboBox, "Bicubic")
+    panel.ui.applyButton.click()
+    assert panel._parameterNode.outputVolume.GetName().startswith("SAX bicubic x2")
+
+
+def test_with_the_pytorch_extension_the_user_is_asked(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict] = []
+
+    class PyTorchUtilsLogic:  # what the PyTorch extension offers
+        def installTorch(self, **options: Any) -> None:  # noqa: N802
+            asked.append(options)
+
+    extension = type(sys)("PyTorchUtils")
+    extension.PyTorchUtilsLogic = PyTorchUtilsLogic
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    monkeypatch.setattr("DURNSuperResLib.install.torch_is_installed", lambda: False)
+    with pytest.raises(RuntimeError, match="was not installed"):
+        panel.onApplyButton()
+    assert asked == [{"askConfirmation": True, "torchVersionRequirement": ">=2.1"}]
+
+
+def test_a_panel_without_main_window_works_and_offers_no_views(
+    scene: slicer.vtkMRMLScene, sax: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desktop = Desktop(monkeypatch, main_window=False)
+    panel = desktop.panel()
+    panel._parameterNode.inputVolume = sax
+    panel.ui.applyButton.click()
+    assert panel._parameterNode.outputVolume is not None
+    assert not panel.ui.sideBySideButton.enabled
+    assert "main window" in panel.ui.sideBySideButton.toolTip
+    assert desktop.module.DURNSuperResLogic.showSideBySide(sax, sax) is None
+    panel.cleanup()
+
+
+def test_settings_survive_saving_and_reloading_the_scene(panel: Any, desktop: Desktop, tmp_path: Path) -> None:
+    choose(panel.ui.scaleComboBox, "4")
+    choose(panel.ui.methodComboBox, "Bicubic")
+    panel.ui.linkCheckBox.click()
+    desktop.scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert desktop.scene.Commit()
+    choose(panel.ui.scaleComboBox, "2")
+    panel._parameterNode.linkViews = True
+    assert desktop.scene.Import()
+    assert panel.ui.scaleComboBox.currentText == "4"
+    assert panel.ui.methodComboBox.currentText == "Bicubic"
+    assert not panel.ui.linkCheckBox.checked
+
+
+def test_one_view_fades_and_blinks(panel: Any) -> None:
+    panel.ui.applyButton.click()
+    panel.ui.oneViewButton.click()
+    compare = panel.comparePanel
+    layer = compare.comparison._logics()[0].GetSliceCompositeNode()
+    assert compare.comparison.layout == ONE_VIEW
+    assert layer.GetForegroundOpacity() == 1
+    panel.ui.fadeSlider.value = 25
+    assert layer.GetForegroundOpacity() == 0.25
+    compare.blink()
+    assert layer.GetForegroundOpacity() == 1
+    panel.ui.blinkButton.click()
+    assert compare._timer.active
+    panel.ui.sideBySideButton.click()
+    assert not compare._timer.active
+    assert not panel.ui.blinkButton.enabled
+
+
+def test_views_are_labelled_and_the_users_layout_comes_back(panel: Any, desktop: Desktop) -> None:
+    panel.ui.applyButton.click()
+    layout = desktop.manager.layoutLogic().GetLayoutNode()
+    before = layout.GetViewArrangement()
+    panel.ui.sideBySideButton.click()
+    texts = [
+        desktop.manager.sliceWidget(name).sliceView().cornerAnnotation().GetText(7)
+        for name in ("DURNBefore", "DURNAfter")
+    ]
+    assert texts == ["Original  1.40 mm", "DURN x2  0.70 mm"]
+    panel.ui.closeComparisonButton.click()
+    assert layout.GetViewArrangement() == before
+    assert panel.comparePanel.comparison is None
+    assert not panel.ui.closeComparisonButton.enabled
+
+
+@pytest.mark.parametrize("width", [320, 480])
+def test_the_panel_draws_at_normal_and_narrow_width(panel: Any, desktop: Desktop, width: int) -> None:
+    window = panel.parent.widget._target
+    window.resize(width, 640)
+    window.show()
+    desktop.app.processEvents()
+    assert window.width() == width  # nothing in the panel forces it wider
+    picture = window.grab().toImage()
+    colours = {picture.pixel(x, y) for x in range(0, width, 4) for y in range(0, 600, 4)}
+    assert len(colours) > 10

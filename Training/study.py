@@ -1,0 +1,88 @@
+"""The architecture study: train each variant of a study file for the same number of steps, then print one table.
+
+    python -m Training.study Training/study.yaml --data DATA --output RUNS
+
+A variant whose run is complete is not trained again, so a stopped study goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch.utils.flop_counter import FlopCounterMode
+
+from DURNSuperResLib.core.network import Durn, in_channels_last
+from DURNSuperResLib.core.quality import psnr
+from Training.data import VALIDATED, validation_pairs
+from Training.export import trained_network
+from Training.train import train
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line entry."""
+    parser = argparse.ArgumentParser(description="Train variants of DURN at an equal budget and compare them.")
+    parser.add_argument("study", type=Path, help="YAML file with the common settings and the variants")
+    parser.add_argument("--data", type=Path, required=True, help="folder with cmr/ and pretrain/")
+    parser.add_argument("--output", type=Path, required=True, help="folder for one run a variant")
+    options = parser.parse_args(arguments)
+    study = yaml.safe_load(options.study.read_text())
+    scale = study["scale"]
+    print(f"x{scale}, {study['common']['max_steps']} steps each")
+    print("| variant | parameters | GMACs | " + " | ".join(f"{name} dB" for name in VALIDATED) + " | ms a slice |")
+    print("|---" * (4 + len(VALIDATED)) + "|")
+    for name, architecture in study["variants"].items():
+        config = {**study["common"], "architecture": {"scale": scale, **architecture}}
+        print(row(name, config, options.data, options.output / name), flush=True)
+
+
+def row(name: str, config: dict[str, Any], data: Path, run: Path) -> str:
+    """Train one variant, unless its run is complete, and describe it as a row of the table."""
+    checkpoint = run / "last.ckpt"
+    if not checkpoint.exists() or steps_of(checkpoint) < config["max_steps"]:
+        train(config, data, run, resume=True)
+    network = trained_network(checkpoint, config)
+    scale = network.config.scale
+    figures = []
+    for degradation in VALIDATED:
+        low, truth = validation_pairs(data, scale, degradation)
+        with torch.inference_mode():
+            image = torch.cat([network(batch) for batch in low.split(10)])
+        inside = (slice(None), 0, slice(scale, -scale), slice(scale, -scale))
+        figures.append(f"{psnr(image[inside].numpy().clip(0, 1), truth[inside].numpy()).mean():.2f}")
+    parameters = sum(p.numel() for p in network.parameters())
+    cells = [name, f"{parameters:,}", f"{multiply_adds(network) / 1e9:.2f}", *figures, f"{milliseconds(network):.0f}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def steps_of(checkpoint: Path) -> int:
+    """Optimiser steps behind ``checkpoint``, one of our own runs."""
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
+
+
+def multiply_adds(network: Durn) -> int:
+    """Multiply-adds of one 128 x 128 input slice, convolutions of all kinds."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 1, 128, 128))
+    return counter.get_total_flops() // 2
+
+
+def milliseconds(network: Durn, repeats: int = 5) -> float:
+    """Shortest time of one 256 x 256 slice in float32 on this machine's CPU."""
+    network = in_channels_last(network)
+    image = torch.rand(1, 1, 256, 256)
+    times = []
+    with torch.inference_mode():
+        for _ in range(repeats):
+            start = time.perf_counter()
+            network(image)
+            times.append(time.perf_counter() - start)
+    return 1e3 * min(times)
+
+
+if __name__ == "__main__":
+    main()
