@@ -81,7 +81,7 @@ def upscale_sequence(
 
     Nothing is added to the scene before the last item is done: an error or a cancel leaves it as it was. If the input
     has a sequence browser, the output joins it, with a proxy volume displayed as the input's. In memory there are then
-    the input, the output, and one item on its way.
+    the input, the output, and one item on its way. Returns the new node, named ``<input> DURN x2`` or the like.
 
     Args:
         source: a sequence of volumes, a browser (its master sequence is taken) or the proxy volume of one.
@@ -89,8 +89,6 @@ def upscale_sequence(
         slice_axis, keep_type: as :func:`~.volumes.upscale_volume`; the axis is chosen once for all items.
         progress, announce: as ``upscale_slices``, over all items.
         run: as :func:`~.volumes.upscale_volume`, asked for each item.
-
-    Returns the new sequence node, named ``<input> DURN x2`` or the like.
 
     Raises:
         VolumeError: no sequence, an item that is no grey-level volume or has NaN or infinite voxels, a constant cine.
@@ -107,8 +105,7 @@ def upscale_sequence(
     output.SetName(scene.GenerateUniqueName(f"{sequence.GetName()} {label_of(method)} x{scale}"))
     scene.AddNode(output)
     record(output, sequence, scale, method)
-    if browser is not None and browser.GetScene() is not None:
-        _play_together(browser, output, sequence)
+    _play_together(browser, output, sequence)
     return output
 
 
@@ -256,11 +253,13 @@ def _common_intensity(sequence: slicer.vtkMRMLSequenceNode, voxels: list[NDArray
 
 
 def _play_together(
-    browser: slicer.vtkMRMLSequenceBrowserNode,
+    browser: slicer.vtkMRMLSequenceBrowserNode | None,
     output: slicer.vtkMRMLSequenceNode,
     sequence: slicer.vtkMRMLSequenceNode,
 ) -> None:
-    """Let the input's browser play the output too, shown like the input."""
+    """Let the input's browser, if there is one still, play the output too, shown like the input."""
+    if browser is None or browser.GetScene() is None:
+        return
     browser.AddSynchronizedSequenceNode(output)
     browser.SetOverwriteProxyName(output, browser.GetOverwriteProxyName(sequence))
     sequences_logic().UpdateProxyNodesFromSequences(browser)
