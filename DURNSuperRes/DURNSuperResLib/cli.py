@@ -9,19 +9,14 @@ import argparse
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .core.degradation import DEGRADATIONS
 from .core.engine import DEVICES, METHODS, PRECISIONS, SCALES, Cancelled
 from .core.models import ModelError, available_models
 from .progress import ProgressBar
 from .version import __version__
-
-if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode
 
 NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
 
@@ -65,46 +60,15 @@ def _missing(package: str | None) -> str:
 
 
 def _upscale(options: argparse.Namespace) -> None:
-    from .scene import storage, volumes
+    from .commands.upscale import upscale
 
-    start = time.monotonic()
-    storage.check_output(options.output, options.overwrite)
-    source = storage.read_volume(options.input)
-    _check_stack(source, options)
-    if options.repair:
-        repaired = volumes.repair_non_finite(source)
-        if repaired:
-            logging.warning("%d NaN or infinite voxels were set to the smallest finite value", repaired)
-    with _bar(options) as bar:
-        result = volumes.upscale_volume(
-            source,
-            scale=options.scale,
-            method=options.method,
-            device=options.device,
-            precision=options.precision,
-            slice_axis=options.slice_axis,
-            keep_type=options.keep_type,
-            progress=bar,
-        )
-    storage.write_volume(result, options.output, overwrite=options.overwrite)
-    logging.info("%s: %s, %.1f s. %s", options.output, _summary(result), time.monotonic() - start, NOTICE)
+    upscale(options)
 
 
-def _check_stack(node: vtkMRMLScalarVolumeNode, options: argparse.Namespace) -> None:
-    from .core.geometry import slice_axis
-    from .scene.storage import InputError
-    from .scene.volumes import ijk_to_ras_of
+def _info(options: argparse.Namespace) -> None:
+    from .commands.info import info
 
-    size = node.GetImageData().GetDimensions()
-    if size[slice_axis(ijk_to_ras_of(node), options.slice_axis)] == 1 and not options.single_slice:
-        extent = " x ".join(map(str, size))
-        raise InputError(f"{options.input} holds one slice ({extent}), not a stack; give --single-slice to upscale it")
-
-
-def _summary(node: vtkMRMLScalarVolumeNode) -> str:
-    size = " x ".join(str(extent) for extent in node.GetImageData().GetDimensions())
-    spacing = " x ".join(f"{step:.3f}" for step in node.GetSpacing())
-    return f"{size} voxels of {spacing} mm"
+    info(options)
 
 
 def _compare(options: argparse.Namespace) -> None:
@@ -172,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_upscale, _add_compare, _add_models, _add_demo, _add_evaluate):
+    for add in (_add_upscale, _add_info, _add_compare, _add_models, _add_demo, _add_evaluate):
         add(commands)
     return parser
 
@@ -189,9 +153,11 @@ def _command(
 
 
 def _add_upscale(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "upscale", _upscale, "Upscale a volume in the plane of its slices.")
-    parser.add_argument("input", type=Path, help="NRRD, NIfTI or MetaImage file, or a folder of one DICOM series")
-    parser.add_argument("-o", "--output", type=Path, required=True, help=".nrrd, .nii, .nii.gz or .mha file")
+    parser = _command(commands, "upscale", _upscale, "Upscale a volume or a cine in the plane of its slices.")
+    parser.add_argument("input", type=Path, help="NRRD, NIfTI, MetaImage or .seq.nrrd file, or DICOM folder")
+    text = ".nrrd, .nii, .nii.gz or .mha file; .seq.nrrd or .nii.gz of a cine; DICOM folder for DICOM input"
+    parser.add_argument("-o", "--output", type=Path, required=True, help=text)
+    parser.add_argument("--series", help="number, view or description of a stack of the folder, as info lists them")
     parser.add_argument("--scale", type=int, choices=SCALES, default=2)
     parser.add_argument("--method", choices=METHODS, default="durn")
     parser.add_argument("--device", choices=DEVICES, default="auto")
@@ -201,6 +167,12 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--single-slice", action="store_true", help="accept a volume of one slice")
     parser.add_argument("--repair", action="store_true", help="set NaN and infinite voxels to the smallest finite one")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+
+
+def _add_info(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "info", _info, "Say what a DICOM folder or a file holds.")
+    parser.add_argument("input", type=Path, help="DICOM folder of any depth and mixture, or a file that upscale takes")
+    parser.add_argument("--json", action="store_true", help="as JSON, for scripts")
 
 
 def _add_compare(commands: argparse._SubParsersAction) -> None:

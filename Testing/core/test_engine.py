@@ -14,6 +14,7 @@ from DURNSuperResLib import Cancelled, upscale_slices
 from DURNSuperResLib.core import inference
 from DURNSuperResLib.core.engine import Monitor
 from DURNSuperResLib.core.inference import DeviceError, Run, tiles
+from DURNSuperResLib.core.intensity import IntensityMap
 from DURNSuperResLib.core.models import ModelError, model_for
 from DURNSuperResLib.core.network import Durn, DurnConfig
 from DURNSuperResLib.core.quality import psnr
@@ -214,3 +215,12 @@ def test_cuda_where_there_is_none_is_an_error(heart_slices: NDArray) -> None:
 def test_cuda_agrees_with_the_cpu(heart_slices: NDArray, precision: str) -> None:
     on_cpu = upscale_slices(heart_slices, device="cpu")
     assert psnr(upscale_slices(heart_slices, device="cuda", precision=precision), on_cpu, peak=1000).min() > 50
+
+
+def test_items_with_one_map_equal_the_whole_cine(heart_slices: NDArray) -> None:
+    crops = heart_slices[:, 16:48, 16:48]
+    common = IntensityMap.of(crops)
+    items = np.concatenate([upscale_slices(crops[n : n + 1], 2, intensity=common) for n in range(len(crops))])
+    assert_allclose(items, upscale_slices(crops, 2), atol=1e-4 * common.width)
+    flat = upscale_slices(np.full((1, 24, 24), common.offset), 2, intensity=common)
+    assert np.isfinite(flat).all()

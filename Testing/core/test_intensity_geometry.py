@@ -28,6 +28,22 @@ def test_a_few_bright_voxels_on_a_flat_ground_still_have_a_map() -> None:
     assert IntensityMap.of(values).width == 7
 
 
+def test_a_cine_has_the_map_of_all_its_phases_together() -> None:
+    draw = np.random.default_rng(1)
+    phases = [draw.gamma(2, 100 + 30 * n, (3, 100, 100)) for n in range(5)]
+    assert IntensityMap.of_items(phases) == IntensityMap.of(np.stack(phases))
+    sampled = IntensityMap.of_items(phases, largest_sample=80_000)
+    exact = IntensityMap.of(np.stack(phases))
+    assert (sampled.offset, sampled.width) == pytest.approx((exact.offset, exact.width), rel=0.1)
+    assert sampled != exact
+
+
+def test_a_cine_of_constant_phases_has_a_map_if_they_differ() -> None:
+    assert IntensityMap.of_items([np.full((2, 3), 4), np.full((2, 3), 6)]).width == 2
+    with pytest.raises(ValueError, match="constant"):
+        IntensityMap.of_items([np.full((2, 3), 4), np.full((2, 3), 4)])
+
+
 @pytest.mark.parametrize("values", [np.full((2, 3, 3), 4.0), np.array([]), np.array([0.0, np.nan])])
 def test_constant_empty_and_non_finite_values_are_refused(values: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"constant|no voxels|NaN"):

@@ -68,6 +68,7 @@ def upscale_slices(
     method: str = "durn",
     device: str = "auto",
     precision: str = "auto",
+    intensity: IntensityMap | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
     announce: Announce | None = None,
@@ -80,6 +81,7 @@ def upscale_slices(
         method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device or precision).
         device: ``auto`` takes CUDA if a small computation really runs there, else the CPU.
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
+        intensity: the map of the whole (a cine) that these slices are part of; None takes it from the slices.
         progress: called with (slices done, slices in all) after each batch.
         cancelled: asked before each batch; true stops the run.
         announce: told model, device and precision before the first batch, and again if the device changes.
@@ -88,7 +90,7 @@ def upscale_slices(
         float32 ``(n, scale*rows, scale*columns)`` in the intensity units of the input.
 
     Raises:
-        ValueError: slices or options that cannot be used; for ``durn`` also constant slices.
+        ValueError: slices or options that cannot be used; for ``durn`` without ``intensity`` also constant slices.
         ModelError: no weights for ``scale``, or weights that are missing, truncated or altered.
         DeviceError: CUDA was asked for and does not work here.
         ModuleNotFoundError: ``durn`` without torch installed.
@@ -101,13 +103,14 @@ def upscale_slices(
         monitor.announce(f"bicubic x{scale}")
         result = _bicubic(stack, scale, monitor)
     else:
-        result = _run_network(stack, scale, device, precision, monitor)
+        result = _run_network(stack, intensity or IntensityMap.of(stack), scale, device, precision, monitor)
     monitor.check()  # who cancels during the last batch does not want its result either
     return result
 
 
-def _run_network(stack: NDArray, scale: int, device: str, precision: str, monitor: Monitor) -> NDArray[np.float32]:
-    intensity = IntensityMap.of(stack)
+def _run_network(
+    stack: NDArray, intensity: IntensityMap, scale: int, device: str, precision: str, monitor: Monitor
+) -> NDArray[np.float32]:
     card = model_for(scale)
     from .inference import run_model  # torch comes in here and nowhere earlier
 

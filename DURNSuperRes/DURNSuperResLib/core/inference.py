@@ -31,6 +31,7 @@ LARGEST_PASS = {"cuda": 2**24, "cpu": 2**22}
 SMALLEST_CORE = 32
 
 _loaded: dict[tuple[Path, str, torch.device], Durn] = {}
+_logged = ""
 
 
 class DeviceError(RuntimeError):
@@ -112,9 +113,16 @@ def run_model(
     dtype = resolve_precision(precision, where)
     network = _network(card, where)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
-    logger.info("%s on %s", card.name, run.place)
+    _log_once(f"{card.name} on {run.place}")
     monitor.announce(f"{card.name} on {run.place}")
     return run.over(slices, normalise, monitor)
+
+
+def _log_once(what: str) -> None:
+    """Say what runs where, once and not again for each phase of a cine."""
+    global _logged
+    logger.log(logging.DEBUG if what == _logged else logging.INFO, "%s", what)
+    _logged = what
 
 
 @dataclass

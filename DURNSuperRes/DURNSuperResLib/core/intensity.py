@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
+LARGEST_SAMPLE = 2**23
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,25 @@ class IntensityMap:
         Raises:
             ValueError: constant, empty or non-finite values.
         """
-        if values.size == 0:
+        return cls.of_items([values])
+
+    @classmethod
+    def of_items(cls, items: Sequence[NDArray], largest_sample: int | None = None) -> IntensityMap:
+        """The one map of all items of a cine together, as :meth:`of` takes it from one array.
+
+        Only one item is copied at a time. Cines of more than ``largest_sample`` voxels (8 million) are sampled: the
+        percentiles come from that many voxels, drawn from all items with a fixed seed.
+
+        Raises:
+            ValueError: constant, empty or non-finite values.
+        """
+        total = sum(item.size for item in items)
+        if total == 0:
             raise ValueError("no voxels to take an intensity range from")
-        low, high = (float(value) for value in np.percentile(values, (LOW_PERCENTILE, HIGH_PERCENTILE)))
+        sample = _sample(items, total, largest_sample or LARGEST_SAMPLE)
+        low, high = (float(value) for value in np.percentile(sample, (LOW_PERCENTILE, HIGH_PERCENTILE)))
         if not low < high:
-            low, high = float(values.min()), float(values.max())
+            low, high = min(float(item.min()) for item in items), max(float(item.max()) for item in items)
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError("the intensities hold NaN or infinite values")
         if not low < high:
@@ -51,3 +68,14 @@ class IntensityMap:
         values *= np.float32(self.width)
         values += np.float32(self.offset)
         return values
+
+
+def _sample(items: Sequence[NDArray], total: int, largest: int) -> NDArray:
+    """All voxels of the items, or about ``largest`` of them in equal shares."""
+    if len(items) == 1:
+        return items[0]
+    if total <= largest:
+        return np.concatenate([item.ravel() for item in items])
+    draw = np.random.default_rng(0)
+    shares = (draw.integers(0, item.size, math.ceil(largest * item.size / total)) for item in items)
+    return np.concatenate([item.reshape(-1)[share] for item, share in zip(items, shares, strict=True)])

@@ -6,6 +6,7 @@ import slicer
 from vtkmodules.vtkCommonCore import vtkCollection, vtkOutputWindow, vtkStringOutputWindow
 
 _application_logic: slicer.vtkSlicerApplicationLogic | None = None
+_sequences_logic: slicer.vtkSlicerSequencesLogic | None = None
 
 
 def current_scene() -> slicer.vtkMRMLScene:
@@ -22,6 +23,18 @@ def application_logic() -> slicer.vtkSlicerApplicationLogic:
     current_scene()
     assert _application_logic is not None
     return _application_logic
+
+
+def sequences_logic() -> slicer.vtkSlicerSequencesLogic:
+    """The logic that keeps proxy nodes at the item their browser selects: the desktop's, or one for our scene."""
+    global _sequences_logic
+    if hasattr(slicer, "app"):
+        return slicer.modules.sequences.logic()
+    if _sequences_logic is None or _sequences_logic.GetMRMLScene() is not current_scene():
+        _sequences_logic = slicer.vtkSlicerSequencesLogic()
+        _sequences_logic.SetMRMLApplicationLogic(application_logic())
+        _sequences_logic.SetMRMLScene(current_scene())
+    return _sequences_logic
 
 
 def _new_scene() -> slicer.vtkMRMLScene:

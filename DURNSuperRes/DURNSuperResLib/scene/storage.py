@@ -129,7 +129,7 @@ def _read_back(path: Path) -> slicer.vtkMRMLScalarVolumeNode | None:
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(str(path))
     try:
-        _check_complete(path)
+        check_nifti_complete(path)
     except (InputError, OSError):
         return None
     return copy if storage.ReadData(copy) and copy.GetImageData() is not None else None
@@ -160,7 +160,7 @@ def _checked_files(path: Path) -> list[Path]:
     if suffix(path) not in READABLE:
         raise InputError(f"{path} is none of {', '.join(READABLE)}, nor a folder of DICOM files")
     _check_header(path)
-    _check_complete(path)
+    check_nifti_complete(path)
     return [path]
 
 
@@ -181,8 +181,12 @@ def _check_header(path: Path) -> None:
         raise InputError(f"{path} has {reader.GetDimension()} dimensions ({size}); a 3-D volume is needed")
 
 
-def _check_complete(path: Path) -> None:
-    """NIfTI files must hold as many bytes as their header promises; other readers notice by themselves."""
+def check_nifti_complete(path: Path) -> None:
+    """NIfTI files must hold as many bytes as their header promises; other readers notice by themselves.
+
+    Raises:
+        InputError: a NIfTI file that is cut short or damaged.
+    """
     if suffix(path) not in (".nii", ".nii.gz"):
         return
     try:

@@ -90,8 +90,8 @@ def upscale_volume(
         output_node = _new_output(input_node, f"{input_node.GetName()} {label_of(method)} x{scale}")
     slicer.util.updateVolumeFromArray(output_node, result)
     output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, scale, axis)))
-    _dress(output_node, input_node)
-    _record(output_node, input_node, scale, method)
+    dress(output_node, input_node)
+    record(output_node, input_node, scale, method)
     return output_node
 
 
@@ -112,6 +112,20 @@ def checked_voxels(node: slicer.vtkMRMLScalarVolumeNode | None) -> NDArray:
     Raises:
         VolumeError: as :func:`upscale_volume`.
     """
+    voxels = finite_voxels(node)
+    if voxels.min() == voxels.max():
+        assert node is not None
+        value = f"every voxel is {voxels.flat[0]:g}"
+        raise VolumeError(f"{node.GetName()} is constant ({value}): there is nothing to upscale")
+    return voxels
+
+
+def finite_voxels(node: slicer.vtkMRMLScalarVolumeNode | None) -> NDArray:
+    """View of a node's voxels ``(k, j, i)``, which may be constant, as one phase of a cine may.
+
+    Raises:
+        VolumeError: no image, a label map, colour or vector voxels, NaN or infinite voxels.
+    """
     if node is None or node.GetImageData() is None or min(node.GetImageData().GetDimensions()) < 1:
         raise VolumeError("no volume with voxels was given")
     name = node.GetName()
@@ -124,8 +138,6 @@ def checked_voxels(node: slicer.vtkMRMLScalarVolumeNode | None) -> NDArray:
     bad = count_non_finite(voxels)
     if bad:
         raise VolumeError(f"{name}: {bad} of {voxels.size} voxels are NaN or infinite")
-    if voxels.min() == voxels.max():
-        raise VolumeError(f"{name} is constant (every voxel is {voxels.flat[0]:g}): there is nothing to upscale")
     return voxels
 
 
@@ -172,7 +184,7 @@ def _new_output(input_node: slicer.vtkMRMLScalarVolumeNode, name: str) -> slicer
     return scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
 
 
-def _dress(output: slicer.vtkMRMLScalarVolumeNode, source: slicer.vtkMRMLScalarVolumeNode) -> None:
+def dress(output: slicer.vtkMRMLScalarVolumeNode, source: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Give the output the source's display, parent transform and place in the subject hierarchy."""
     output.CreateDefaultDisplayNodes()
     if source.GetDisplayNode() is not None:
@@ -190,18 +202,21 @@ def _dress(output: slicer.vtkMRMLScalarVolumeNode, source: slicer.vtkMRMLScalarV
         hierarchy.SetItemParent(place, parent)
 
 
-def _record(
-    output: slicer.vtkMRMLScalarVolumeNode, source: slicer.vtkMRMLScalarVolumeNode, scale: int, method: str
-) -> None:
-    """Write the provenance into the output's attributes, and a reference to its source."""
-    record = {"Version": __version__, "Method": method, "Scale": str(scale), "SourceID": source.GetID()}
-    record["SourceName"] = source.GetName()
-    if method == "durn":
-        card = model_for(scale)
-        record |= {"Model": card.name, "ModelSHA256": card.sha256}
+def record(output: slicer.vtkMRMLNode, source: slicer.vtkMRMLNode, scale: int, method: str) -> None:
+    """Write the provenance into the output's attributes, and a reference to its source; volumes and sequences alike."""
     for name in ("Model", "ModelSHA256"):
         output.RemoveAttribute(ATTRIBUTE_PREFIX + name)
-    for name, value in record.items():
-        output.SetAttribute(ATTRIBUTE_PREFIX + name, value)
+    for name, value in provenance(source, scale, method).items():
+        output.SetAttribute(name, value)
     output.RemoveAttribute(NOT_INHERITED)
     output.SetNodeReferenceID(SOURCE_REFERENCE, source.GetID())
+
+
+def provenance(source: slicer.vtkMRMLNode, scale: int, method: str) -> dict[str, str]:
+    """The attributes that say what an output was made of and how."""
+    entries = {"Version": __version__, "Method": method, "Scale": str(scale)}
+    entries |= {"SourceID": source.GetID() or "", "SourceName": source.GetName() or ""}
+    if method == "durn":
+        card = model_for(scale)
+        entries |= {"Model": card.name, "ModelSHA256": card.sha256}
+    return {ATTRIBUTE_PREFIX + name: value for name, value in entries.items()}

@@ -1,0 +1,128 @@
+"""``durn-superres info``: what a DICOM folder or a file holds. Prints nothing that names a patient."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..scene.dicom.stacks import Contents, Stack
+    from ..scene.headers import FileFacts
+
+COLUMNS = ("#", "view", "matrix", "pixel mm", "slices", "gap mm", "phases", "time ms", "series", "description")
+
+
+def info(options: argparse.Namespace) -> None:
+    """Run the command."""
+    if options.input.is_dir():
+        from ..scene.dicom.stacks import contents_of
+
+        contents = contents_of(options.input)
+        if options.json:
+            print(json.dumps(_of_contents(contents), indent=2))
+        else:
+            _print_contents(contents)
+        return
+    from ..scene.headers import facts_of
+
+    facts = facts_of(options.input)
+    if options.json:
+        print(json.dumps({"file": str(options.input), **_of_facts(facts)}, indent=2))
+    else:
+        _print_facts(str(options.input), facts)
+
+
+def _print_contents(contents: Contents) -> None:
+    rows = [COLUMNS, *(_row(stack) for stack in contents.stacks)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    for row, stack in zip(rows, (None, *contents.stacks), strict=True):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for note in stack.notes if stack else ():
+            print(f"   note: {note}")
+        if stack and stack.refusal:
+            print(f"   refused: {stack.refusal}")
+    if any(stack.view.guessed for stack in contents.stacks):
+        print("(guess): from the direction of the slices alone; the series description names no view.")
+    for (what, reason), count in _asides(contents).items():
+        print(f"set aside: {count} {'file' if count == 1 else 'files'}{what}: {reason}")
+    if contents.other_files:
+        print(f"{contents.other_files} other {'file is' if contents.other_files == 1 else 'files are'} no DICOM.")
+
+
+def _row(stack: Stack) -> tuple[str, ...]:
+    rows, columns = stack.first.matrix
+    between_rows, between_columns = stack.first.spacing
+    numbers = [str(number) for number in stack.series_numbers]
+    return (
+        str(stack.number),
+        str(stack.view),
+        f"{columns} x {rows}",
+        f"{between_columns:.3f}" if between_rows == between_columns else f"{between_columns:.3f} x {between_rows:.3f}",
+        str(stack.slices),
+        f"{stack.gap:.1f}" if stack.slices > 1 else "-",
+        str(stack.phases),
+        f"{stack.times[0]:.0f} to {stack.times[-1]:.0f}" if stack.timed and stack.phases > 1 else "-",
+        f"{numbers[0]} to {numbers[-1]} ({len(numbers)})" if len(numbers) > 2 else " ".join(numbers) or "-",
+        ", ".join(stack.descriptions) or "-",
+    )
+
+
+def _asides(contents: Contents) -> Counter[tuple[str, str]]:
+    """How many files were set aside, by series and reason; damaged ones by their own name."""
+    count: Counter[tuple[str, str]] = Counter()
+    for aside in contents.asides:
+        what = f" ({aside.path.name})" if aside.damaged else f" of {aside.label}" if aside.label else ""
+        count[what, aside.reason] += 1
+    return count
+
+
+def _of_contents(contents: Contents) -> dict[str, Any]:
+    return {
+        "folder": str(contents.folder),
+        "stacks": [_of_stack(stack) for stack in contents.stacks],
+        "set_aside": [
+            {"what": what.strip(), "reason": reason, "files": count}
+            for (what, reason), count in _asides(contents).items()
+        ],
+        "other_files": contents.other_files,
+    }
+
+
+def _of_stack(stack: Stack) -> dict[str, Any]:
+    rows, columns = stack.first.matrix
+    return {
+        "number": stack.number,
+        "view": stack.view.name,
+        "view_is_a_guess": stack.view.guessed,
+        "columns": columns,
+        "rows": rows,
+        "pixel_spacing_mm": list(stack.first.spacing),
+        "slices": stack.slices,
+        "gap_mm": round(stack.gap, 4) if stack.slices > 1 else None,
+        "phases": stack.phases,
+        "times_ms": list(stack.times) if stack.timed else None,
+        "series_numbers": stack.series_numbers,
+        "descriptions": stack.descriptions,
+        "images_left_out": len(stack.left_out),
+        "notes": list(stack.notes),
+        "refused": stack.refusal or None,
+        "ijk_to_ras": [[round(float(value), 6) for value in row] for row in stack.ijk_to_ras],
+    }
+
+
+def _print_facts(name: str, facts: FileFacts) -> None:
+    size, spacing = " x ".join(map(str, facts.size)), " x ".join(f"{step:.3f}" for step in facts.spacing)
+    times = f", index {facts.times[0]} to {facts.times[-1]}" if facts.times else ""
+    phases = f", {facts.phases} phases{times}" if facts.is_cine else ""
+    print(f"{name}: {size} voxels of {spacing} mm{phases}")
+
+
+def _of_facts(facts: FileFacts) -> dict[str, Any]:
+    return {
+        "size": list(facts.size),
+        "spacing_mm": [round(step, 6) for step in facts.spacing],
+        "phases": facts.phases,
+        "index_values": list(facts.times) or None,
+    }

@@ -1,0 +1,47 @@
+"""Stacks of a DICOM folder as nodes: a sequence for a cine, a volume for a static stack."""
+
+from __future__ import annotations
+
+import slicer
+
+from .app import current_scene
+from .dicom.pixels import PixelReader
+from .dicom.stacks import Stack
+from .sequences import add_item, new_sequence
+
+TIME_INDEX = ("TriggerTime", "ms")
+COUNT_INDEX = ("Phase", "")
+
+
+def load_cine(stack: Stack) -> slicer.vtkMRMLSequenceNode:
+    """A stack's phases as a new sequence of the current scene, indexed by trigger time in ms or counted from 0.
+
+    Raises:
+        DicomError: pixels that cannot be read; nothing is added then.
+    """
+    reader = PixelReader(stack)
+    sequence = new_sequence(name_of(stack), *(TIME_INDEX if stack.timed else COUNT_INDEX))
+    for number, time in enumerate(stack.times):
+        add_item(sequence, reader.phase(number), stack.ijk_to_ras, f"{time:g}" if not stack.timed else f"{time:.3f}")
+    sequence.SetName(current_scene().GenerateUniqueName(sequence.GetName()))
+    return current_scene().AddNode(sequence)
+
+
+def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
+    """The only phase of a stack as a new volume of the current scene.
+
+    Raises:
+        DicomError: pixels that cannot be read; nothing is added then.
+    """
+    voxels = PixelReader(stack).phase(0)
+    scene = current_scene()
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name_of(stack)))
+    slicer.util.updateVolumeFromArray(node, voxels)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(stack.ijk_to_ras))
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def name_of(stack: Stack) -> str:
+    """A node's name for a stack: its series description, else its view."""
+    return stack.descriptions[0] if stack.descriptions else stack.view.name

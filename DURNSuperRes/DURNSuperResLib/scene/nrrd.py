@@ -1,0 +1,125 @@
+"""Headers of NRRD files, and whether the voxels that they promise are all there, without holding them in memory.
+
+Format: http://teem.sourceforge.net/nrrd/format.html; the ``axis 3 index`` keys are Slicer's, for sequences.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+TYPES = {
+    "int8": "signed char|int8|int8_t",
+    "uint8": "uchar|unsigned char|uint8|uint8_t",
+    "int16": "short|short int|signed short|signed short int|int16|int16_t",
+    "uint16": "ushort|unsigned short|unsigned short int|uint16|uint16_t",
+    "int32": "int|signed int|int32|int32_t",
+    "uint32": "uint|unsigned int|uint32|uint32_t",
+    "float32": "float",
+    "float64": "double",
+}
+LONGEST_HEADER = 2**20
+BLOCK = 2**20
+
+
+class NrrdError(ValueError):
+    """A NRRD file that is damaged or of a kind that is not read here; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class NrrdHeader:
+    """The fields of a NRRD file's header, and where its voxels begin in the file."""
+
+    fields: dict[str, str]
+    start: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Voxels along each axis, the fastest first."""
+        return tuple(int(size) for size in self.fields["sizes"].split())
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a voxel in the file's byte order."""
+        name = next((name for name, words in TYPES.items() if self.fields.get("type") in words.split("|")), None)
+        if name is None:
+            raise NrrdError(f"has voxels of the type {self.fields.get('type')}, which is not read")
+        return np.dtype(name).newbyteorder("<" if self.fields.get("endian", "little") == "little" else ">")
+
+    @property
+    def directions(self) -> list[NDArray[np.float64]]:
+        """The steps along the axes of space, in the file's own space (LPS or RAS), in mm."""
+        vectors = re.findall(r"\(([^)]*)\)", self.fields.get("space directions", ""))
+        return [np.array([float(part) for part in vector.split(",")]) for vector in vectors]
+
+    @property
+    def index_values(self) -> list[str]:
+        """Slicer's index values of a sequence; empty if the file has none."""
+        return next((text.split() for key, text in self.fields.items() if key.endswith("index values")), [])
+
+
+def read_header(path: Path) -> NrrdHeader:
+    """The header of a NRRD file that holds its voxels itself.
+
+    Raises:
+        NrrdError: anything else, a damaged header among it.
+    """
+    with path.open("rb") as file:
+        begin = file.read(LONGEST_HEADER)
+    match = re.search(rb"\r?\n\r?\n", begin)
+    if not begin.startswith(b"NRRD") or match is None:
+        raise NrrdError("is damaged: its NRRD header has no beginning or no end")
+    fields = {}
+    for line in begin[: match.start()].decode("utf-8", "replace").splitlines()[1:]:
+        key, found, value = line.partition(":=" if ":=" in line else ":")
+        if found and not line.startswith("#"):
+            fields[key.strip()] = value.strip()
+    header = NrrdHeader(fields, match.end())
+    try:
+        if "data file" in fields or not header.sizes or min(header.sizes) < 1:
+            raise NrrdError("has its voxels in other files, or none")
+        _ = header.dtype, header.directions
+    except (KeyError, ValueError) as error:
+        if isinstance(error, NrrdError):
+            raise
+        raise NrrdError(f"is damaged: its NRRD header lacks or garbles {error}") from error
+    return header
+
+
+def voxel_blocks(path: Path, header: NrrdHeader) -> Iterator[bytes]:
+    """The voxels of a file in blocks, decompressed.
+
+    Raises:
+        NrrdError: a compressed part that is damaged, or an encoding other than raw and gzip.
+    """
+    encoding = header.fields.get("encoding", "raw")
+    if encoding not in ("raw", "gzip", "gz"):
+        raise NrrdError(f"has the encoding {encoding}, which is not read")
+    inflate = None if encoding == "raw" else zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    with path.open("rb") as file:
+        file.seek(header.start)
+        while block := file.read(BLOCK):
+            try:
+                yield block if inflate is None else inflate.decompress(block)
+            except zlib.error as error:
+                raise NrrdError(f"is damaged: {error}") from error
+    if inflate is not None:
+        yield inflate.flush()
+
+
+def check_complete(path: Path, header: NrrdHeader) -> None:
+    """Whether all voxels are there.
+
+    Raises:
+        NrrdError: fewer voxels than the header promises, or damaged ones.
+    """
+    wanted = int(np.prod(header.sizes, dtype=np.int64)) * header.dtype.itemsize
+    found = sum(len(block) for block in voxel_blocks(path, header))
+    if found < wanted:
+        raise NrrdError(f"is cut short: {found} of {wanted} bytes of voxels")

@@ -1,0 +1,290 @@
+"""Files of cines: Slicer's ``.seq.nrrd`` and 4-D NIfTI, read, and written item by item.
+
+Slicer's own storage node and ITK hold one more copy of the whole cine while they write it, and one or two while they
+read it back. Here the header comes from them, made for a tiny or a single item and corrected in its sizes, and the
+voxels are streamed behind it: the memory needed is that of one item. The file is read back in the same way, compared
+with the nodes, and only then renamed into place.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+from numpy.typing import NDArray
+
+from .app import current_scene
+from .nrrd import NrrdError, check_complete, read_header, voxel_blocks
+from .sequences import add_item, items_of, new_sequence
+from .storage import (
+    GEOMETRY_TOLERANCE_MM,
+    InputError,
+    OutputError,
+    check_nifti_complete,
+    check_output,
+    suffix,
+    written_aside,
+)
+from .volumes import ijk_to_ras_of
+
+logger = logging.getLogger(__name__)
+
+SEQUENCE_ENDING = ".seq.nrrd"
+WRITABLE = (SEQUENCE_ENDING, ".nii", ".nii.gz")
+NIFTI_SECONDS, NIFTI_MM = 8, 2
+TIME_UNITS = {"ms": 1e-3, "s": 1.0, "us": 1e-6}
+NIFTI_TIME_MS = {8: 1e3, 16: 1.0, 24: 1e-3}
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def ending(path: Path) -> str:
+    """The file name's ending in lower case, ``.seq.nrrd`` as one."""
+    return SEQUENCE_ENDING if path.name.lower().endswith(SEQUENCE_ENDING) else suffix(path)
+
+
+def read_sequence(path: Path) -> slicer.vtkMRMLSequenceNode:
+    """Read a ``.seq.nrrd`` or a 4-D NIfTI file into a new sequence of the current scene.
+
+    Raises:
+        InputError: a missing, damaged or truncated file, or one without a fourth dimension.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    sequence = _read_nrrd(path) if suffix(path) == ".nrrd" else _read_nifti(path)
+    name = path.name[: -len(ending(path))] or "cine"
+    sequence.SetName(current_scene().GenerateUniqueName(name))
+    return current_scene().AddNode(sequence)
+
+
+def write_sequence(sequence: slicer.vtkMRMLSequenceNode, path: Path, *, overwrite: bool = False) -> None:
+    """Write a cine: aside first, read back and compared, then renamed into place.
+
+    Raises:
+        OutputError: as :func:`~.storage.check_output`, items that differ in size, type or geometry, a write that failed
+            (a full disk among the reasons), or a file format that does not keep the geometry.
+        VolumeError: no sequence of volumes.
+    """
+    check_sequence_output(path, overwrite)
+    items = items_of(sequence)
+    _check_alike(path, items)
+    with written_aside(path) as aside:
+        header = _header(sequence, aside)
+        if header and not np.allclose(_geometry_in(aside), ijk_to_ras_of(items[0]), rtol=0, atol=GEOMETRY_TOLERANCE_MM):
+            raise OutputError(f"{path} cannot hold the cine's geometry (oblique axes that are not at right angles?)")
+        if not (header and _streamed(items, header, aside) and _same_voxels(items, aside, len(header))):
+            raise OutputError(f"{path} could not be written in full; is the disk full?")
+
+
+def check_sequence_output(path: Path, overwrite: bool) -> None:
+    """As :func:`~.storage.check_output`, for the formats that hold a cine."""
+    if ending(path) not in WRITABLE:
+        raise OutputError(f"the output {path} of a cine must end in one of {', '.join(WRITABLE)}")
+    check_output(path, overwrite)
+
+
+def _check_alike(path: Path, items: list[slicer.vtkMRMLScalarVolumeNode]) -> None:
+    first = items[0]
+    for item in items:
+        same = item.GetImageData().GetDimensions() == first.GetImageData().GetDimensions()
+        same = same and item.GetImageData().GetScalarType() == first.GetImageData().GetScalarType()
+        if not same or not np.allclose(ijk_to_ras_of(item), ijk_to_ras_of(first), rtol=0, atol=GEOMETRY_TOLERANCE_MM):
+            raise OutputError(f"{path} cannot hold the cine: its volumes differ in size, type or place")
+
+
+def _header(sequence: slicer.vtkMRMLSequenceNode, aside: Path) -> bytes:
+    """The bytes before the voxels of the file to be written; empty if not even these could be written."""
+    try:
+        return _nrrd_header(sequence, aside) if suffix(aside) == ".nrrd" else _nifti_header(sequence, aside)
+    except (OSError, EOFError, NrrdError, struct.error):
+        return b""
+
+
+def _nrrd_header(sequence: slicer.vtkMRMLSequenceNode, aside: Path) -> bytes:
+    """The header that Slicer writes for this sequence: that of one-voxel items, with the true sizes.
+
+    The little file is left at ``aside``, to check the geometry on.
+    """
+    items = items_of(sequence)
+    small = new_sequence(sequence.GetName(), sequence.GetIndexName(), sequence.GetIndexUnit())
+    small.SetIndexType(sequence.GetIndexType())
+    dtype = slicer.util.arrayFromVolume(items[0]).dtype
+    for n in range(len(items)):
+        add_item(small, np.zeros((1, 1, 1), dtype), ijk_to_ras_of(items[0]), sequence.GetNthIndexValue(n))
+    for name in sequence.GetAttributeNames():
+        small.SetAttribute(name, sequence.GetAttribute(name))
+    if not _storage(aside).WriteData(small) or not _storage(aside).ReadData(slicer.vtkMRMLSequenceNode()):
+        return b""
+    text = aside.read_bytes()[: read_header(aside).start]
+    extents = (*items[0].GetImageData().GetDimensions(), len(items))
+    fixed = re.sub(rb"(?m)^sizes: .*$", b"sizes: " + " ".join(map(str, extents)).encode(), text)
+    return re.sub(rb"(?m)^encoding: .*$", b"encoding: gzip", fixed)
+
+
+def _storage(path: Path) -> slicer.vtkMRMLVolumeSequenceStorageNode:
+    storage = slicer.vtkMRMLVolumeSequenceStorageNode()
+    storage.SetScene(current_scene())
+    storage.SetFileName(str(path))
+    return storage
+
+
+def _nifti_header(sequence: slicer.vtkMRMLSequenceNode, aside: Path) -> bytes:
+    """The header that ITK writes for the first item, with a fourth dimension added.
+
+    The file of the first item is left at ``aside``, to check the geometry on.
+    """
+    items = items_of(sequence)
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(aside))
+    if not storage.WriteData(items[0]):
+        return b""
+    with _opened(aside) as file:
+        header = bytearray(file.read(352))
+    start, step = _time_axis(sequence)
+    struct.pack_into("<h", header, 40, 4)
+    struct.pack_into("<h", header, 48, len(items))
+    struct.pack_into("<f", header, 92, step)
+    struct.pack_into("<f", header, 136, start)
+    header[123] = NIFTI_MM | NIFTI_SECONDS
+    return bytes(header)
+
+
+def _time_axis(sequence: slicer.vtkMRMLSequenceNode) -> tuple[float, float]:
+    """Start and mean step in seconds, since NIfTI holds one step for all phases; 0 and 1 without a time index."""
+    count, unit = sequence.GetNumberOfDataNodes(), TIME_UNITS.get(sequence.GetIndexUnit())
+    if unit is None or sequence.GetIndexType() != slicer.vtkMRMLSequenceNode.NumericIndex or count < 2:
+        return 0.0, 1.0
+    values = np.array([float(sequence.GetNthIndexValue(n)) for n in range(count)]) * unit
+    steps = np.diff(values)
+    if np.ptp(steps) > 0.02 * steps.mean():
+        range_ms = 1e3 * steps.min(), 1e3 * steps.max()
+        logger.warning("NIfTI holds one time step; the phases, %.1f to %.1f ms apart, get their mean", *range_ms)
+    return float(values[0]), float(steps.mean())
+
+
+def _geometry_in(aside: Path) -> NDArray[np.float64]:
+    """IJK-to-RAS in the header that was written, as Slicer or ITK reads it."""
+    if suffix(aside) == ".nrrd":
+        copy = slicer.vtkMRMLSequenceNode()
+        _storage(aside).ReadData(copy)
+        return ijk_to_ras_of(copy.GetNthDataNode(0))
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(aside))
+    reader.ReadImageInformation()
+    return _matrix_of(reader)
+
+
+def _matrix_of(image: sitk.Image | sitk.ImageFileReader) -> NDArray[np.float64]:
+    """IJK-to-RAS of an image's first three axes."""
+    size = image.GetDimension()
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(image.GetDirection()).reshape(size, size)[:3, :3] * image.GetSpacing()[:3]
+    matrix[:3, 3] = image.GetOrigin()[:3]
+    return LPS_TO_RAS @ matrix
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path) if suffix(path) == ".nii.gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _streamed(items: list[slicer.vtkMRMLScalarVolumeNode], header: bytes, path: Path) -> bool:
+    """Write header and voxels, all compressed for ``.nii.gz``, the voxels alone for NRRD; false if that fails."""
+    squeeze = None if suffix(path) == ".nii" else zlib.compressobj(level=1, wbits=zlib.MAX_WBITS | 16)
+    try:
+        with path.open("wb") as file:
+            file.write(squeeze.compress(header) if squeeze and suffix(path) == ".nii.gz" else header)
+            for item in items:
+                voxels = _little_endian(item)
+                file.write(squeeze.compress(voxels) if squeeze else voxels)
+            if squeeze:
+                file.write(squeeze.flush())
+    except OSError:
+        return False
+    return True
+
+
+def _little_endian(item: slicer.vtkMRMLScalarVolumeNode) -> memoryview:
+    """An item's voxels as the bytes of a file."""
+    voxels = np.ascontiguousarray(slicer.util.arrayFromVolume(item))
+    return voxels.astype(voxels.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data
+
+
+def _same_voxels(items: list[slicer.vtkMRMLScalarVolumeNode], path: Path, header_size: int) -> bool:
+    """Whether a written file holds exactly the items' voxels, read piece by piece."""
+    try:
+        blocks = _blocks(path, header_size)
+        pending = bytearray()
+        for item in items:
+            voxels = _little_endian(item)
+            while len(pending) < len(voxels):
+                pending += next(blocks)
+            if pending[: len(voxels)] != voxels:
+                return False
+            del pending[: len(voxels)]
+    except (NrrdError, OSError, EOFError, zlib.error, StopIteration, RuntimeError):
+        return False
+    return not pending and not any(blocks)
+
+
+def _blocks(path: Path, header_size: int) -> Iterator[bytes]:
+    if suffix(path) == ".nrrd":
+        yield from voxel_blocks(path, read_header(path))
+        return
+    with _opened(path) as file:
+        file.read(header_size)
+        while block := file.read(2**20):
+            yield block
+
+
+def _read_nrrd(path: Path) -> slicer.vtkMRMLSequenceNode:
+    try:
+        header = read_header(path)
+        check_complete(path, header)
+    except NrrdError as error:
+        raise InputError(f"{path} {error}") from error
+    if len(header.sizes) != 4:
+        size = " x ".join(map(str, header.sizes))
+        raise InputError(f"{path} is no cine: it has {len(header.sizes)} dimensions ({size}), not 4")
+    sequence = slicer.vtkMRMLSequenceNode()
+    if not _storage(path).ReadData(sequence):
+        raise InputError(f"{path} cannot be read as a cine")
+    if sequence.GetNumberOfDataNodes() != header.sizes[3] and sequence.GetNumberOfDataNodes() != header.sizes[0]:
+        raise InputError(f"{path} cannot be read as a cine: index values occur twice, or are missing")
+    return sequence
+
+
+def _read_nifti(path: Path) -> slicer.vtkMRMLSequenceNode:
+    check_nifti_complete(path)
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(f"{path} cannot be read: {str(error).strip().splitlines()[-1]}") from error
+    if image.GetDimension() != 4 or image.GetNumberOfComponentsPerPixel() != 1:
+        size = " x ".join(map(str, image.GetSize()))
+        raise InputError(f"{path} is no cine of grey-level volumes (size {size})")
+    unit = int(image.GetMetaData("xyzt_units")) & 0x38 if image.HasMetaDataKey("xyzt_units") else 0
+    timed = unit in NIFTI_TIME_MS
+    sequence = new_sequence(path.name, *(("TriggerTime", "ms") if timed else ("Phase", "")))
+    start, step = _nifti_times(image, unit) if timed else (0.0, 1.0)
+    voxels = sitk.GetArrayViewFromImage(image)
+    for n, item in enumerate(voxels):
+        add_item(sequence, np.ascontiguousarray(item), _matrix_of(image), f"{start + n * step:.6g}")
+    return sequence
+
+
+def _nifti_times(image: sitk.Image, unit: int) -> tuple[float, float]:
+    """Start and step in ms, from the header's own numbers; a step of 0 counts as 1."""
+    values = [
+        float(image.GetMetaData(key)) if image.HasMetaDataKey(key) else default
+        for key, default in (("toffset", 0.0), ("pixdim[4]", 1.0))
+    ]
+    start, step = (value * NIFTI_TIME_MS[unit] for value in values)
+    return start, step if step > 0 else 1.0

@@ -1,0 +1,268 @@
+"""Upscaling a cine: a sequence of volumes, item by item, into a new sequence that the same slider plays.
+
+Items are read from the sequence node itself, so the browser's selected item and its proxy volumes stay as they are
+while the work goes on. One intensity map serves the whole cine; a map of its own for each phase would make it flicker.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+from numpy.typing import NDArray
+
+from ..core.engine import Announce, Cancelled, upscale_slices
+from ..core.geometry import slice_axis as chosen_axis
+from ..core.geometry import slices_back, slices_first, upscaled_ijk_to_ras
+from ..core.intensity import IntensityMap
+from .app import current_scene, sequences_logic
+from .volumes import Run, VolumeError, as_type, dress, finite_voxels, ijk_to_ras_of, label_of, provenance, record
+
+Progress = Callable[[int, int], None]
+IsCancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What every item of one cine is upscaled with."""
+
+    scale: int
+    method: str
+    device: str
+    precision: str
+    slice_axis: str
+    keep_type: bool
+
+
+class _Calls:
+    """What a run tells its caller and asks of it, for a whole cine of which each item is a run of its own."""
+
+    def __init__(
+        self, progress: Progress | None, cancelled: IsCancelled | None, announce: Announce | None, run: Run
+    ) -> None:
+        self.cancelled, self.run = cancelled, run
+        self._progress, self._announce = progress, announce
+        self._last = ""
+
+    def announce(self, what: str) -> None:
+        """Pass on what has not just been said."""
+        if self._announce is not None and what != self._last:
+            self._announce(what)
+        self._last = what
+
+    def progress_of(self, before: int, total: int) -> Progress | None:
+        """``progress`` of the whole cine, from that of an item with ``before`` slices done ahead of it."""
+        progress = self._progress
+        return None if progress is None else lambda done, _: progress(before + done, total)
+
+
+def _here(compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    return compute()
+
+
+def upscale_sequence(
+    source: slicer.vtkMRMLNode,
+    scale: int = 2,
+    *,
+    method: str = "durn",
+    device: str = "auto",
+    precision: str = "auto",
+    slice_axis: str = "auto",
+    keep_type: bool = False,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+    announce: Announce | None = None,
+    run: Run | None = None,
+) -> slicer.vtkMRMLSequenceNode:
+    """Enlarge the slices of every volume of a cine in their plane; index name, unit, type and values stay the same.
+
+    Nothing is added to the scene before the last item is done: an error or a cancel leaves it as it was. If the input
+    has a sequence browser, the output joins it, with a proxy volume displayed as the input's. In memory there are then
+    the input, the output, and one item on its way. Returns the new node, named ``<input> DURN x2`` or the like.
+
+    Args:
+        source: a sequence of volumes, a browser (its master sequence is taken) or the proxy volume of one.
+        scale, method, device, precision, cancelled: as :func:`~..core.engine.upscale_slices`.
+        slice_axis, keep_type: as :func:`~.volumes.upscale_volume`; the axis is chosen once for all items.
+        progress, announce: as ``upscale_slices``, over all items.
+        run: as :func:`~.volumes.upscale_volume`, asked for each item.
+
+    Raises:
+        VolumeError: no sequence, an item that is no grey-level volume or has NaN or infinite voxels, a constant cine.
+        ValueError, ModelError, DeviceError: as ``upscale_slices``.
+        Cancelled: as ``upscale_slices``, or the sequence was removed from the scene while ``run`` was busy.
+    """
+    sequence, browser = _sequence_and_browser(source)
+    options = _Options(scale, method, device, precision, slice_axis, keep_type)
+    known_scene = sequence.GetScene()
+    output = _upscaled_items(sequence, options, _Calls(progress, cancelled, announce, run or _here))
+    if sequence.GetScene() is not known_scene:
+        raise Cancelled(f"{sequence.GetName()} was removed from the scene during the run")
+    scene = known_scene or current_scene()
+    output.SetName(scene.GenerateUniqueName(f"{sequence.GetName()} {label_of(method)} x{scale}"))
+    scene.AddNode(output)
+    record(output, sequence, scale, method)
+    _play_together(browser, output, sequence)
+    return output
+
+
+def sequence_of(node: slicer.vtkMRMLNode | None) -> slicer.vtkMRMLSequenceNode | None:
+    """The sequence that a proxy volume shows an item of; None for any other node."""
+    browser = _browser_of_proxy(node)
+    return None if browser is None else browser.GetSequenceNode(node)
+
+
+def browser_of(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBrowserNode | None:
+    """The first browser that plays a sequence, as its master or along with it; None if none does."""
+    for browser in _nodes(sequence.GetScene(), "vtkMRMLSequenceBrowserNode"):
+        if browser.IsSynchronizedSequenceNode(sequence, True):
+            return browser
+    return None
+
+
+def add_browser(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBrowserNode:
+    """A new browser for a sequence of the scene, with a proxy volume that shows its first item."""
+    scene = sequence.GetScene()
+    name = scene.GenerateUniqueName(f"{sequence.GetName()} browser")
+    logic = sequences_logic()
+    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", name)
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    logic.UpdateProxyNodesFromSequences(browser)
+    return browser
+
+
+def items_of(sequence: slicer.vtkMRMLSequenceNode) -> list[slicer.vtkMRMLScalarVolumeNode]:
+    """The volumes of a sequence, in the order of their index values.
+
+    Raises:
+        VolumeError: an empty sequence, or one of something else than volumes.
+    """
+    items = [sequence.GetNthDataNode(n) for n in range(sequence.GetNumberOfDataNodes())]
+    if not items:
+        raise VolumeError(f"the sequence {sequence.GetName()} is empty")
+    for item in items:
+        if item is None or not item.IsA("vtkMRMLScalarVolumeNode"):
+            kind = "nothing" if item is None else item.GetNodeTagName()
+            raise VolumeError(f"{sequence.GetName()} is a sequence of {kind}; one of volumes is needed")
+    return items
+
+
+def new_sequence(name: str, index_name: str, index_unit: str) -> slicer.vtkMRMLSequenceNode:
+    """An empty sequence with a numeric index, in no scene yet."""
+    sequence = slicer.vtkMRMLSequenceNode()
+    sequence.SetName(name)
+    sequence.SetIndexName(index_name)
+    sequence.SetIndexUnit(index_unit)
+    sequence.SetIndexType(slicer.vtkMRMLSequenceNode.NumericIndex)
+    return sequence
+
+
+def add_item(
+    sequence: slicer.vtkMRMLSequenceNode,
+    voxels: NDArray,
+    ijk_to_ras: NDArray,
+    index_value: str,
+    attributes: Mapping[str, str] | None = None,
+) -> None:
+    """Append a volume of ``(k, j, i)`` voxels to a sequence; a proxy volume takes ``attributes`` over with the voxels.
+
+    Raises:
+        VolumeError: an index value that the sequence has already.
+    """
+    volume = slicer.vtkMRMLScalarVolumeNode()
+    volume.SetName(sequence.GetName() or "item")
+    slicer.util.updateVolumeFromArray(volume, voxels)
+    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijk_to_ras))
+    for name, value in (attributes or {}).items():
+        volume.SetAttribute(name, value)
+    before = sequence.GetNumberOfDataNodes()
+    sequence.SetDataNodeAtValue(volume, index_value)
+    if sequence.GetNumberOfDataNodes() != before + 1:
+        raise VolumeError(f"the index value {index_value} occurs twice in the cine")
+
+
+def _sequence_and_browser(
+    source: slicer.vtkMRMLNode | None,
+) -> tuple[slicer.vtkMRMLSequenceNode, slicer.vtkMRMLSequenceBrowserNode | None]:
+    if source is not None and source.IsA("vtkMRMLSequenceNode"):
+        return source, browser_of(source)
+    if source is not None and source.IsA("vtkMRMLSequenceBrowserNode") and source.GetMasterSequenceNode() is not None:
+        return source.GetMasterSequenceNode(), source
+    sequence = sequence_of(source)
+    if sequence is None:
+        name = source.GetName() if source is not None else "nothing"
+        raise VolumeError(f"{name} is no cine: a sequence, its browser or its volume in the views is needed")
+    return sequence, _browser_of_proxy(source)
+
+
+def _browser_of_proxy(node: slicer.vtkMRMLNode | None) -> slicer.vtkMRMLSequenceBrowserNode | None:
+    if node is None or node.GetScene() is None:
+        return None
+    browsers = _nodes(node.GetScene(), "vtkMRMLSequenceBrowserNode")
+    return next((browser for browser in browsers if browser.IsProxyNodeID(node.GetID())), None)
+
+
+def _nodes(scene: slicer.vtkMRMLScene | None, class_name: str) -> list[slicer.vtkMRMLNode]:
+    if scene is None:
+        return []
+    return [scene.GetNthNodeByClass(n, class_name) for n in range(scene.GetNumberOfNodesByClass(class_name))]
+
+
+def _upscaled_items(
+    sequence: slicer.vtkMRMLSequenceNode, options: _Options, calls: _Calls
+) -> slicer.vtkMRMLSequenceNode:
+    """A sequence in no scene, of the enlarged items."""
+    items = items_of(sequence)
+    voxels = [finite_voxels(item) for item in items]
+    axis = chosen_axis(ijk_to_ras_of(items[0]), options.slice_axis)
+    intensity = _common_intensity(sequence, voxels)
+    output = new_sequence(sequence.GetName(), sequence.GetIndexName(), sequence.GetIndexUnit())
+    output.SetIndexType(sequence.GetIndexType())
+    output.SetNumericIndexValueTolerance(sequence.GetNumericIndexValueTolerance())
+    counts = [array.shape[2 - axis] for array in voxels]
+    attributes = provenance(sequence, options.scale, options.method)
+    places = [(ijk_to_ras_of(item), sequence.GetNthIndexValue(n)) for n, item in enumerate(items)]
+    for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
+        compute = functools.partial(
+            upscale_slices,
+            slices_first(array, axis).copy(),  # the user may change the sequence while another thread computes
+            options.scale,
+            method=options.method,
+            device=options.device,
+            precision=options.precision,
+            intensity=intensity,
+            progress=calls.progress_of(sum(counts[:n]), sum(counts)),
+            cancelled=calls.cancelled,
+            announce=calls.announce,
+        )
+        result = np.ascontiguousarray(slices_back(calls.run(compute), axis))
+        if options.keep_type:
+            result = as_type(result, array.dtype)
+        add_item(output, result, upscaled_ijk_to_ras(ijk_to_ras, options.scale, axis), index_value, attributes)
+    return output
+
+
+def _common_intensity(sequence: slicer.vtkMRMLSequenceNode, voxels: list[NDArray]) -> IntensityMap:
+    try:
+        return IntensityMap.of_items(voxels)
+    except ValueError as error:
+        raise VolumeError(f"{sequence.GetName()}: {error}") from error
+
+
+def _play_together(
+    browser: slicer.vtkMRMLSequenceBrowserNode | None,
+    output: slicer.vtkMRMLSequenceNode,
+    sequence: slicer.vtkMRMLSequenceNode,
+) -> None:
+    """Let the input's browser, if there is one still, play the output too, shown like the input."""
+    if browser is None or browser.GetScene() is None:
+        return
+    browser.AddSynchronizedSequenceNode(output)
+    browser.SetOverwriteProxyName(output, browser.GetOverwriteProxyName(sequence))
+    sequences_logic().UpdateProxyNodesFromSequences(browser)
+    proxy, shown = browser.GetProxyNode(output), browser.GetProxyNode(sequence)
+    if proxy is not None and shown is not None:
+        dress(proxy, shown)

@@ -1,0 +1,244 @@
+"""Cines in the scene: item by item, one intensity map, one slider for both, and nothing left of a run that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import slicer
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from DURNSuperResLib.core.engine import Cancelled, upscale_slices
+from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
+from DURNSuperResLib.scene.cine import load_cine
+from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
+from DURNSuperResLib.scene.sequences import (
+    add_browser,
+    add_item,
+    browser_of,
+    items_of,
+    new_sequence,
+    sequence_of,
+    upscale_sequence,
+)
+from DURNSuperResLib.scene.volumes import VolumeError, ijk_to_ras_of, upscale_volume
+from geometries import oblique
+
+MATRIX = oblique((1.4, 1.5, 8.0), left_handed=True)
+TIMES = ("0", "33.5", "67.25", "101")
+
+
+@pytest.fixture
+def phases(heart_slices: NDArray) -> list[NDArray]:
+    """A heart that brightens over four phases, ``(3, 24, 32)`` each."""
+    crops = [heart_slices[:, 18:42, 16:48] * (1 + 0.3 * n) for n in range(4)]
+    return [np.ascontiguousarray(crop.astype(np.float32)) for crop in crops]
+
+
+@pytest.fixture
+def cine(scene: slicer.vtkMRMLScene, phases: list[NDArray]) -> slicer.vtkMRMLSequenceNode:
+    """A sequence in the scene, by trigger time."""
+    sequence = new_sequence("cine", "TriggerTime", "ms")
+    for time, voxels in zip(TIMES, phases, strict=True):
+        add_item(sequence, voxels, MATRIX, time)
+    return scene.AddNode(sequence)
+
+
+def voxels_of(node: slicer.vtkMRMLVolumeNode) -> NDArray:
+    return slicer.util.arrayFromVolume(node)
+
+
+def node_ids(scene: slicer.vtkMRMLScene) -> set[str]:
+    return {scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes())}
+
+
+@pytest.mark.parametrize("given", ["sequence", "browser", "proxy"])
+def test_each_item_is_upscaled_with_its_index(
+    cine: slicer.vtkMRMLSequenceNode, phases: list[NDArray], given: str
+) -> None:
+    browser = add_browser(cine) if given != "sequence" else None
+    source = {"sequence": lambda: cine, "browser": lambda: browser, "proxy": lambda: browser.GetProxyNode(cine)}[
+        given
+    ]()
+    output = upscale_sequence(source, 3, method="bicubic")
+    assert output.GetName().startswith("cine bicubic x3")
+    assert (output.GetIndexName(), output.GetIndexUnit(), output.GetIndexTypeAsString()) == (
+        "TriggerTime",
+        "ms",
+        "numeric",
+    )
+    assert tuple(output.GetNthIndexValue(n) for n in range(4)) == tuple(cine.GetNthIndexValue(n) for n in range(4))
+    for item, voxels in zip(items_of(output), phases, strict=True):
+        assert np.array_equal(voxels_of(item), upscale_slices(voxels, 3, method="bicubic"))
+        assert_allclose(ijk_to_ras_of(item), upscaled_ijk_to_ras(MATRIX, 3), atol=1e-9)
+    assert output.GetAttribute("DURNSuperRes.SourceID") == cine.GetID()
+    assert output.GetNodeReferenceID("DURNSuperRes.Source") == cine.GetID()
+
+
+def test_an_item_equals_the_volume_upscaled_alone(
+    cine: slicer.vtkMRMLSequenceNode, make_node: Callable, phases: list[NDArray]
+) -> None:
+    volume = make_node(phases[1], MATRIX)
+    item = items_of(upscale_sequence(cine, 2, method="bicubic", slice_axis="i", keep_type=True))[1]
+    alone = upscale_volume(volume, scale=2, method="bicubic", slice_axis="i", keep_type=True)
+    assert np.array_equal(voxels_of(item), voxels_of(alone))
+    assert_allclose(ijk_to_ras_of(item), ijk_to_ras_of(alone))
+
+
+def test_one_slider_plays_both(cine: slicer.vtkMRMLSequenceNode) -> None:
+    browser = add_browser(cine)
+    shown = browser.GetProxyNode(cine)
+    shown.CreateDefaultDisplayNodes()
+    shown.GetDisplayNode().SetAutoWindowLevel(False)
+    shown.GetDisplayNode().SetWindowLevel(77, 33)
+    transform = cine.GetScene().AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    shown.SetAndObserveTransformNodeID(transform.GetID())
+    output = upscale_sequence(shown, 2, method="bicubic")
+    proxy = browser.GetProxyNode(output)
+    assert (browser_of(output), sequence_of(proxy), sequence_of(shown)) == (browser, output, cine)
+    for step in (0, 2, 3, 1):
+        browser.SetSelectedItemNumber(step)
+        assert np.array_equal(voxels_of(shown), voxels_of(items_of(cine)[step]))
+        assert np.array_equal(voxels_of(proxy), voxels_of(items_of(output)[step]))
+        assert proxy.GetDisplayNode().GetWindow() == 77
+        assert proxy.GetTransformNodeID() == transform.GetID()
+        assert proxy.GetAttribute("DURNSuperRes.Scale") == "2"
+
+
+def test_the_users_browser_is_not_scrubbed(cine: slicer.vtkMRMLSequenceNode) -> None:
+    browser = add_browser(cine)
+    browser.SetSelectedItemNumber(2)
+    shown = browser.GetProxyNode(cine)
+    before = node_ids(cine.GetScene()), voxels_of(shown).copy(), shown.GetMTime(), browser.GetMTime()
+    seen: list[tuple[int, int]] = []
+
+    def watch(done: int, total: int) -> None:
+        assert browser.GetSelectedItemNumber() == 2
+        assert (shown.GetMTime(), browser.GetMTime()) == before[2:]
+        assert node_ids(cine.GetScene()) == before[0]
+        seen.append((done, total))
+
+    upscale_sequence(cine, 2, method="bicubic", progress=watch)
+    assert seen == [(n, 12) for n in range(1, 13)]
+    assert browser.GetSelectedItemNumber() == 2
+    assert np.array_equal(voxels_of(shown), before[1])
+
+
+def test_cancel_and_errors_leave_no_node(cine: slicer.vtkMRMLSequenceNode) -> None:
+    browser = add_browser(cine)
+    before = node_ids(cine.GetScene())
+    asked: list[bool] = []
+
+    def cancelled() -> bool:
+        asked.append(len(asked) > 6)
+        return asked[-1]
+
+    with pytest.raises(Cancelled):
+        upscale_sequence(cine, 2, method="bicubic", cancelled=cancelled)
+    voxels_of(items_of(cine)[3])[0, 0, 0] = np.nan
+    with pytest.raises(VolumeError, match="NaN"):
+        upscale_sequence(cine, 2, method="bicubic")
+    assert node_ids(cine.GetScene()) == before
+    assert browser.GetNumberOfSynchronizedSequenceNodes() == 0
+
+
+def test_items_may_be_computed_elsewhere_and_a_removed_cine_ends_the_run(cine: slicer.vtkMRMLSequenceNode) -> None:
+    scene, said, runs = cine.GetScene(), [], []
+
+    def run(compute: Callable) -> NDArray:
+        runs.append(compute())
+        return runs[-1]
+
+    output = upscale_sequence(cine, 2, method="bicubic", announce=said.append, run=run)
+    assert (len(runs), said) == (4, ["bicubic x2"])
+    assert np.array_equal(voxels_of(items_of(output)[2]), runs[2])
+    before = node_ids(scene) - {cine.GetID()}
+
+    def removes(compute: Callable) -> NDArray:
+        if cine.GetScene() is not None:
+            scene.RemoveNode(cine)
+        return compute()
+
+    with pytest.raises(Cancelled, match="was removed"):
+        upscale_sequence(cine, 2, method="bicubic", run=removes)
+    assert node_ids(scene) == before
+
+
+def test_names_are_unique_and_text_indices_kept(scene: slicer.vtkMRMLScene, phases: list[NDArray]) -> None:
+    sequence = new_sequence("views", "state", "")
+    sequence.SetIndexType(slicer.vtkMRMLSequenceNode.TextIndex)
+    for name, voxels in zip(("rest", "stress"), phases, strict=False):
+        add_item(sequence, voxels, MATRIX, name)
+    scene.AddNode(sequence)
+    first, second = (upscale_sequence(sequence, 2, method="bicubic") for _ in range(2))
+    assert first.GetName() != second.GetName()
+    assert first.GetIndexTypeAsString() == "text"
+    assert [second.GetNthIndexValue(n) for n in range(2)] == ["rest", "stress"]
+
+
+def test_a_blank_phase_is_taken_and_a_blank_cine_refused(scene: slicer.vtkMRMLScene, phases: list[NDArray]) -> None:
+    sequence = new_sequence("cine", "TriggerTime", "ms")
+    add_item(sequence, np.full_like(phases[0], 7), MATRIX, "0")
+    scene.AddNode(sequence)
+    with pytest.raises(VolumeError, match="constant"):
+        upscale_sequence(sequence, 2, method="bicubic")
+    add_item(sequence, phases[1], MATRIX, "40")
+    output = upscale_sequence(sequence, 2)
+    assert_allclose(voxels_of(items_of(output)[0]), 7, atol=0.05 * np.ptp(phases[1]))
+
+
+def test_what_is_no_cine_of_volumes_is_refused(scene: slicer.vtkMRMLScene, make_node: Callable) -> None:
+    models = scene.AddNode(new_sequence("models", "time", "s"))
+    models.SetDataNodeAtValue(slicer.vtkMRMLModelNode(), "0")
+    empty = scene.AddNode(new_sequence("none", "time", "s"))
+    volume = make_node(np.zeros((2, 3, 4), np.int16))
+    for source, reason in (
+        (models, "one of volumes"),
+        (empty, "is empty"),
+        (volume, "is no cine"),
+        (None, "is no cine"),
+    ):
+        with pytest.raises(VolumeError, match=reason):
+            upscale_sequence(source, 2, method="bicubic")
+    assert sequence_of(volume) is None
+
+
+def flicker(cine: list[NDArray]) -> float:
+    """Relative variation of a region's mean over the phases."""
+    means = np.array([phase.mean() for phase in cine])
+    return float(np.ptp(means) / means.mean())
+
+
+def test_the_network_adds_no_flicker_to_a_static_region(scene: slicer.vtkMRMLScene, heart_slices: NDArray) -> None:
+    """The right of the image brightens from phase to phase, its left does not; a margin between them is not judged."""
+    phases = [heart_slices[:1, 16:48, 4:60].astype(np.float32) for _ in range(4)]
+    for n, voxels in enumerate(phases):
+        voxels[:, :, 36:] *= 1 + 0.3 * n
+    sequence = new_sequence("cine", "TriggerTime", "ms")
+    for n, voxels in enumerate(phases):
+        add_item(sequence, voxels, MATRIX, str(n))
+    scene.AddNode(sequence)
+    after = [voxels_of(item)[:, 4:60, 4:40] for item in items_of(upscale_sequence(sequence, 2))]
+    assert flicker(after) <= flicker([voxels[:, 2:30, 2:20] for voxels in phases]) + 1e-3
+    alone = [upscale_slices(voxels, 2)[:, 4:60, 4:40] for voxels in phases]  # a map of its own for each phase
+    assert flicker(alone) > 2 * flicker(after)
+
+
+def test_the_network_adds_no_flicker_to_a_real_cine(data: Path, scene: slicer.vtkMRMLScene) -> None:
+    stack = choose_stack(contents_of(data / "cmr" / "cine_dicom" / "Se4"))
+    whole = load_cine(stack)
+    crop = new_sequence("crop", "TriggerTime", "ms")
+    for n, item in enumerate(items_of(whole)):
+        add_item(crop, np.ascontiguousarray(voxels_of(item)[:, 24:72, 100:148]), MATRIX, str(40 * n))
+    scene.AddNode(crop)
+    before = np.stack([voxels_of(item)[0] for item in items_of(crop)]).astype(float)
+    blocks = before.reshape(25, 6, 8, 6, 8).mean(axis=(2, 4))
+    change = np.ptp(blocks, axis=0) / blocks.mean(axis=0)
+    row, column = np.unravel_index(np.argmin(change[1:-1, 1:-1]), (4, 4))
+    rows, columns = (slice(8 * (at + 1), 8 * (at + 2)) for at in (row, column))
+    after = np.stack([voxels_of(item)[0] for item in items_of(upscale_sequence(crop, 2))])
+    twice = [slice(2 * part.start, 2 * part.stop) for part in (rows, columns)]
+    assert flicker(list(after[:, twice[0], twice[1]])) <= flicker(list(before[:, rows, columns])) + 1e-3
