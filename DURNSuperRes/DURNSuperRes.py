@@ -5,7 +5,6 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
 from enum import Enum
 from typing import Annotated, Optional
 
@@ -168,6 +167,13 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         button.text = _("Apply")
         if self._parameterNode:
+            isCine = self.logic.isCine(self._parameterNode.inputVolume)
+            self.ui.wholeCineCheckBox.enabled = isCine
+            self.ui.wholeCineCheckBox.toolTip = (
+                _("Upscale every phase of the sequence that the input volume shows, into a new sequence.")
+                if isCine
+                else _("The input volume does not belong to a sequence.")
+            )
             canApply, reason = self.logic.isValidInputOutputData(
                 self._parameterNode.inputVolume, self._parameterNode.outputVolume
             )
@@ -196,6 +202,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                     precision=parameters.precision,
                     sliceAxis=parameters.sliceAxis,
                     keepType=parameters.keepType,
+                    wholeCine=parameters.wholeCine,
                     progress=run.report,
                     cancelled=self._cancelRequested.is_set,
                     announce=run.announce,
@@ -259,6 +266,13 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         return True, ""
 
     @staticmethod
+    def isCine(volume: Optional[vtkMRMLScalarVolumeNode]) -> bool:
+        """Whether a volume shows an item of a sequence."""
+        from DURNSuperResLib.scene.sequences import sequence_of
+
+        return sequence_of(volume) is not None
+
+    @staticmethod
     def ensureTorch(ask: bool = False) -> None:
         """Install torch through the PyTorch extension where it is missing; raises ``InstallError`` if that fails."""
         from DURNSuperResLib.install import ensure_torch
@@ -272,45 +286,33 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         scale: int = 2,
         *,
         method: str = "durn",
-        device: str = "auto",
-        precision: str = "auto",
         sliceAxis: str = "auto",
         keepType: bool = False,
-        progress: Optional[Callable[[int, int], None]] = None,
-        cancelled: Optional[Callable[[], bool]] = None,
-        announce: Optional[Callable[[str], None]] = None,
-        run: Optional[Callable] = None,
+        wholeCine: bool = False,
+        **options,
     ) -> vtkMRMLScalarVolumeNode:
         """Upscale a volume in the plane of its slices and return the output volume, a new one if None was given.
 
-        Blocking and without Qt. The parameters are those of ``DURNSuperResLib.scene.volumes.upscale_volume``. An error
-        or a cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
+        Blocking and without Qt. The parameters, and ``options`` (device, precision, progress, cancelled, announce,
+        run), are those of ``DURNSuperResLib.scene.volumes.upscale_volume``. With ``wholeCine``, a volume that shows an
+        item of a sequence stands for all of it: a new sequence joins its browser, and the volume that shows it is
+        returned. An error or a cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
         """
         isValid, reason = self.isValidInputOutputData(inputVolume, outputVolume)
         if not isValid:
             raise ValueError(reason)
-        from DURNSuperResLib.install import InstallError, torch_is_installed
+        from DURNSuperResLib.install import check_torch
+        from DURNSuperResLib.scene.sequences import shown_by_proxy, upscale_sequence
         from DURNSuperResLib.scene.volumes import upscale_volume
 
-        if method == "durn" and not torch_is_installed():
-            raise InstallError(
-                _("DURN needs PyTorch. Install the PyTorch extension, and torch with it. Bicubic works without.")
-            )
+        if method == "durn":
+            check_torch()
         start = time.monotonic()
-        result = upscale_volume(
-            inputVolume,
-            outputVolume,
-            scale,
-            method=method,
-            device=device,
-            precision=precision,
-            slice_axis=sliceAxis,
-            keep_type=keepType,
-            progress=progress,
-            cancelled=cancelled,
-            announce=announce,
-            run=run,
-        )
+        options |= {"method": method, "slice_axis": sliceAxis, "keep_type": keepType}
+        if wholeCine and self.isCine(inputVolume):
+            result = shown_by_proxy(upscale_sequence(inputVolume, scale, **options))
+        else:
+            result = upscale_volume(inputVolume, outputVolume, scale, **options)
         logging.info(f"{method} x{scale} completed in {time.monotonic() - start:.2f} seconds")
         return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 LOWEST_TORCH = "2.1"
+ALTERNATIVE = "Bicubic works without."
 
 
 class InstallError(RuntimeError):
@@ -14,6 +15,12 @@ class InstallError(RuntimeError):
 def torch_is_installed() -> bool:
     """Whether torch can be imported, without importing it."""
     return importlib.util.find_spec("torch") is not None
+
+
+def check_torch() -> None:
+    """Raises InstallError where torch is missing."""
+    if not torch_is_installed():
+        raise InstallError(f"DURN needs PyTorch: install the PyTorch extension, and torch with it. {ALTERNATIVE}")
 
 
 def ensure_torch(*, ask: bool = True) -> None:
@@ -31,9 +38,9 @@ def ensure_torch(*, ask: bool = True) -> None:
         import PyTorchUtils
     except ModuleNotFoundError:
         raise InstallError(
-            "DURN needs PyTorch. Install the PyTorch extension with the Extensions Manager, restart Slicer and try "
-            "again. The method bicubic works without."
+            "DURN needs PyTorch: install the PyTorch extension with the Extensions Manager, restart Slicer and try "
+            f"again. {ALTERNATIVE}"
         ) from None
     logic = PyTorchUtils.PyTorchUtilsLogic()
     if logic.installTorch(askConfirmation=ask, torchVersionRequirement=f">={LOWEST_TORCH}") is None:
-        raise InstallError("DURN needs PyTorch, which was not installed. The method bicubic works without.")
+        raise InstallError(f"DURN needs PyTorch, which was not installed. {ALTERNATIVE}")

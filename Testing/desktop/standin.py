@@ -23,7 +23,7 @@ from PySide6 import QtWidgets
 
 from desktop import mrmlwidgets, parameternode
 from desktop.pythonqt import QTimer, QtProxy, application
-from DURNSuperResLib.scene.app import application_logic, current_scene
+from DURNSuperResLib.scene.app import application_logic, current_scene, sequences_logic
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "DURNSuperRes"
 VIEW_PIXELS = (400, 400, 1)
@@ -159,6 +159,9 @@ class Desktop:
         application_logic()
         self.manager = LayoutManager(self.scene) if main_window else None
         self.app = Application(self.manager)
+        sequences = sequences_logic()  # before there is a desktop to ask
+        modules = SimpleNamespace(sequences=SimpleNamespace(logic=lambda: sequences))
+        monkeypatch.setattr(slicer, "modules", modules, raising=False)
         monkeypatch.setattr(slicer, "app", self.app, raising=False)
         for name, value in {
             "loadUI": mrmlwidgets.load_ui,

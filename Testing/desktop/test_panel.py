@@ -17,7 +17,9 @@ from desktop.mrmlwidgets import qMRMLNodeComboBox
 from desktop.standin import Desktop
 from DURNSuperResLib.core import engine
 from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.scene.app import sequences_logic
 from DURNSuperResLib.scene.comparison import ONE_VIEW, SIDE_BY_SIDE
+from DURNSuperResLib.scene.sequences import add_browser, add_item, browser_of, new_sequence, sequence_of, shown_by_proxy
 
 LONGEST_GAP = 0.1  # s without an event let through
 
@@ -272,6 +274,56 @@ def test_settings_survive_saving_and_reloading_the_scene(panel: Any, desktop: De
     assert panel.ui.scaleComboBox.currentText == "4"
     assert panel.ui.methodComboBox.currentText == "Bicubic"
     assert not panel.ui.linkCheckBox.checked
+
+
+@pytest.fixture
+def cine(scene: slicer.vtkMRMLScene, heart_slices: np.ndarray) -> slicer.vtkMRMLScalarVolumeNode:
+    """The volume that shows a cine of four phases."""
+    sequence = new_sequence("Cine", "time", "ms")
+    for phase in range(4):
+        add_item(sequence, heart_slices * (1 + 0.1 * phase), np.diag([1.4, 1.4, 8.0, 1.0]), str(40 * phase))
+    scene.AddNode(sequence)
+    return shown_by_proxy(add_browser(sequence).GetMasterSequenceNode())
+
+
+def test_the_cine_switch_is_for_sequences_only(panel: Any, cine: slicer.vtkMRMLScalarVolumeNode) -> None:
+    assert not panel.ui.wholeCineCheckBox.enabled
+    assert "sequence" in panel.ui.wholeCineCheckBox.toolTip
+    panel._parameterNode.inputVolume = cine
+    assert panel.ui.wholeCineCheckBox.enabled
+
+
+def test_a_whole_cine_is_upscaled_and_plays_along(panel: Any, cine: slicer.vtkMRMLScalarVolumeNode) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    panel._parameterNode.inputVolume = cine
+    panel.ui.applyButton.click()
+    output = panel._parameterNode.outputVolume
+    sequence = sequence_of(output)
+    assert sequence.GetNumberOfDataNodes() == 4
+    browser = browser_of(sequence)
+    before = slicer.util.arrayFromVolume(output).mean()
+    browser.SetSelectedItemNumber(3)
+    sequences_logic().UpdateProxyNodesFromSequences(browser)
+    assert slicer.util.arrayFromVolume(output).mean() == pytest.approx(1.3 * before, rel=1e-3)
+    panel.ui.sideBySideButton.click()
+    assert panel.comparePanel.comparison.layout == SIDE_BY_SIDE
+
+
+def test_a_cancelled_cine_leaves_no_node(panel: Any, desktop: Desktop, cine: slicer.vtkMRMLScalarVolumeNode) -> None:
+    panel._parameterNode.inputVolume = cine
+    before = node_ids(desktop.scene)
+    desktop.app.pumped.append(panel._cancelRequested.set)
+    panel.ui.applyButton.click()
+    assert node_ids(desktop.scene) == before
+    assert panel.ui.statusLabel.text == "Cancelled; nothing was changed."
+
+
+def test_without_the_switch_only_the_shown_phase_is_upscaled(panel: Any, cine: slicer.vtkMRMLScalarVolumeNode) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    panel._parameterNode.inputVolume = cine
+    panel.ui.wholeCineCheckBox.click()
+    panel.ui.applyButton.click()
+    assert sequence_of(panel._parameterNode.outputVolume) is None
 
 
 def test_one_view_fades_and_blinks(panel: Any) -> None:

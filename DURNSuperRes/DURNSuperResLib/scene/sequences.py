@@ -123,6 +123,12 @@ def browser_of(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBr
     return None
 
 
+def shown_by_proxy(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The volume in which a sequence's browser shows its current item; None without a browser."""
+    browser = browser_of(sequence)
+    return None if browser is None else browser.GetProxyNode(sequence)
+
+
 def add_browser(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBrowserNode:
     """A new browser for a sequence of the scene, with a proxy volume that shows its first item."""
     scene = sequence.GetScene()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import slicer
@@ -70,25 +71,15 @@ def upscale_volume(
     ijk_to_ras = ijk_to_ras_of(input_node)
     axis = chosen_axis(ijk_to_ras, slice_axis)
     slices = slices_first(voxels, axis)
-    compute = functools.partial(
-        upscale_slices,
-        slices.copy() if run else slices,
-        scale,
-        method=method,
-        device=device,
-        precision=precision,
-        progress=progress,
-        cancelled=cancelled,
-        announce=announce,
-    )
+    options: dict[str, Any] = {"method": method, "device": device, "precision": precision}
+    options |= {"progress": progress, "cancelled": cancelled, "announce": announce}
+    compute = functools.partial(upscale_slices, slices.copy() if run else slices, scale, **options)
     enlarged = run(compute) if run else compute()
     _check_still_there(input_node, output_node)
     result = np.ascontiguousarray(slices_back(enlarged, axis))
-    if keep_type:
-        result = as_type(result, voxels.dtype)
     if output_node is None:
         output_node = _new_output(input_node, f"{input_node.GetName()} {label_of(method)} x{scale}")
-    slicer.util.updateVolumeFromArray(output_node, result)
+    slicer.util.updateVolumeFromArray(output_node, as_type(result, voxels.dtype) if keep_type else result)
     output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, scale, axis)))
     dress(output_node, input_node)
     record(output_node, input_node, scale, method)
