@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 
 LOWEST_TORCH = "2.1"
@@ -44,3 +45,4 @@ def ensure_torch(*, ask: bool = True) -> None:
     logic = PyTorchUtils.PyTorchUtilsLogic()
     if logic.installTorch(askConfirmation=ask, torchVersionRequirement=f">={LOWEST_TORCH}") is None:
         raise InstallError(f"DURN needs PyTorch, which was not installed. {ALTERNATIVE}")
+    importlib.invalidate_caches()  # or the import system may not see the new folder yet

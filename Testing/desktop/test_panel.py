@@ -326,6 +326,14 @@ def test_without_the_switch_only_the_shown_phase_is_upscaled(panel: Any, cine: s
     assert sequence_of(panel._parameterNode.outputVolume) is None
 
 
+def test_reloading_the_module_reloads_the_library(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = [name for name in sys.modules if name.partition(".")[0] == "DURNSuperResLib"]
+    for name in library:
+        monkeypatch.setitem(sys.modules, name, sys.modules[name])  # put back afterwards
+    panel.onReload()
+    assert not set(library) & set(sys.modules)
+
+
 def test_one_view_fades_and_blinks(panel: Any) -> None:
     panel.ui.applyButton.click()
     panel.ui.oneViewButton.click()
