@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from DURNSuperResLib.core.intensity import IntensityMap
 from DURNSuperResLib.core.models import ModelError, model_for
 from DURNSuperResLib.core.network import Durn, DurnConfig
 from DURNSuperResLib.core.quality import psnr
+from DURNSuperResLib.core.resample import bicubic_downscale
+from DURNSuperResLib.evaluation import centre_crop, normalised, sunnybrook_validation
 
 CPU = torch.device("cpu")
 QUIET = Monitor(0, None, None)
@@ -162,6 +165,18 @@ def test_slices_keep_their_relative_intensities() -> None:
     bright = np.random.default_rng(0).random((1, 48, 48)) * 800 + 200
     result = upscale_slices(np.concatenate([bright, bright / 10]), 2)
     assert result[1].mean() == pytest.approx(result[0].mean() / 10, rel=0.02)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bfloat16_is_within_a_twentieth_of_a_decibel_on_patients(data: Path, scale: int) -> None:
+    for _, image in sunnybrook_validation(data).images[::18]:
+        truth = normalised(centre_crop(image, 144))
+        low = bicubic_downscale(truth, scale)[None]
+        exact, rough = (
+            psnr(upscale_slices(low, scale, precision=precision)[0].clip(0, 1), truth)
+            for precision in ("float32", "bfloat16")
+        )
+        assert abs(exact - rough) < 0.05
 
 
 def test_bfloat16_is_as_good_as_float32(heart_slices: NDArray) -> None:
