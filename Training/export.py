@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from DURNSuperResLib.core.network import Durn, DurnConfig
 from DURNSuperResLib.evaluation import other_vendor_cine, score, sunnybrook_validation
 
 PREFIX = "network."
+CURVES_FOLDER = Path(__file__).parent / "curves"
 TRAINING_DATA = (
     "Sunnybrook Cardiac Data (Radau et al. 2009, CC0 1.0, GE 1.5 T): cine and scout slices of 25 patients; photographs "
     "under CC0, in the public domain or released for unrestricted use (Kodak suite); brain T1 slices of one subject "
@@ -51,6 +53,8 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
     torch.save({key: value.contiguous() for key, value in network.state_dict().items()}, buffer)
     stem = WEIGHTS_FOLDER / name.replace("-", "_")
     stem.with_suffix(".pt").write_bytes(buffer.getvalue())
+    CURVES_FOLDER.mkdir(exist_ok=True)
+    shutil.copyfile(checkpoint.parent / "validation.png", CURVES_FOLDER / f"{name}.png")
     card: dict[str, Any] = {
         "name": name,
         "architecture": config["architecture"],
@@ -66,6 +70,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
             "data": TRAINING_DATA,
             "command": f"python -m Training.train {config_file.as_posix()} --data DATA --output RUN",
             **{key: record[key] for key in ("steps", "hours", "device", "commit")},
+            "validation_curve": f"Training/curves/{name}.png",
             "loss": "L1",
             "optimizer": "Adam",
             "configuration": config,

@@ -117,9 +117,12 @@ def test_a_run_resumes_and_becomes_a_model(tiny_data: Path, tmp_path: Path, monk
 
     config_file.write_text(yaml.safe_dump(config))
     monkeypatch.setattr(exporting, "WEIGHTS_FOLDER", tmp_path)
+    monkeypatch.setattr(exporting, "CURVES_FOLDER", tmp_path / "curves")
     monkeypatch.setattr(exporting, "_quality", lambda scale, _: {"scale": scale})
     exporting.export(run / "last.ckpt", config_file, "tiny-x2", tiny_data)
     card = ModelCard.read(tmp_path / "tiny_x2.json")
     assert card.details["training"]["steps"] == 4
+    assert card.details["training"]["hours"] >= 0
+    assert (tmp_path / "curves" / "tiny-x2.png").read_bytes().startswith(b"\x89PNG")
     assert card.details["quality"] == {"scale": 2}
     assert all(isinstance(value, torch.Tensor) for value in card.load_state_dict().values())
