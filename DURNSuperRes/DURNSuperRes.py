@@ -267,10 +267,10 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
 
     @staticmethod
     def isCine(volume: Optional[vtkMRMLScalarVolumeNode]) -> bool:
-        """Whether a volume shows an item of a sequence."""
-        from DURNSuperResLib.scene.sequences import sequence_of
+        """Whether a volume shows an item of a sequence, or is a multi-volume."""
+        from DURNSuperResLib.scene.sequences import is_cine
 
-        return sequence_of(volume) is not None
+        return is_cine(volume)
 
     @staticmethod
     def ensureTorch(ask: bool = False) -> None:

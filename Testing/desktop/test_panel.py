@@ -19,7 +19,7 @@ from DURNSuperResLib.core import engine
 from DURNSuperResLib.core.phantom import short_axis_phantom
 from DURNSuperResLib.scene.app import sequences_logic
 from DURNSuperResLib.scene.comparison import ONE_VIEW, SIDE_BY_SIDE
-from DURNSuperResLib.scene.sequences import add_browser, add_item, browser_of, new_sequence, sequence_of, shown_by_proxy
+from DURNSuperResLib.scene.sequences import add_item, browser_of, new_sequence, sequence_of, shown_by_proxy
 
 LONGEST_GAP = 0.1  # s without an event let through
 
@@ -283,7 +283,7 @@ def cine(scene: slicer.vtkMRMLScene, heart_slices: np.ndarray) -> slicer.vtkMRML
     for phase in range(4):
         add_item(sequence, heart_slices * (1 + 0.1 * phase), np.diag([1.4, 1.4, 8.0, 1.0]), str(40 * phase))
     scene.AddNode(sequence)
-    return shown_by_proxy(add_browser(sequence).GetMasterSequenceNode())
+    return shown_by_proxy(sequence)
 
 
 def test_the_cine_switch_is_for_sequences_only(panel: Any, cine: slicer.vtkMRMLScalarVolumeNode) -> None:

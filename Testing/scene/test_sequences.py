@@ -19,9 +19,11 @@ from DURNSuperResLib.scene.sequences import (
     add_browser,
     add_item,
     browser_of,
+    is_cine,
     items_of,
     new_sequence,
     sequence_of,
+    shown_by_proxy,
     upscale_sequence,
 )
 from DURNSuperResLib.scene.volumes import VolumeError, ijk_to_ras_of, upscale_volume
@@ -246,3 +248,23 @@ def test_the_network_adds_no_flicker_to_a_real_cine(data: Path, scene: slicer.vt
     after = [voxels_of(item)[:, 32:64, 32:64] for item in items_of(upscale_sequence(crop, 2))]
     assert flicker(before) < 0.01  # static indeed
     assert flicker(after) <= flicker(before) + 1e-3
+
+
+def test_a_multi_volume_becomes_a_sequence_of_its_frames(scene: slicer.vtkMRMLScene, heart_slices: NDArray) -> None:
+    """Its class is an extension's; here a vector volume with its attributes, which are all that is asked of it."""
+    frames = np.stack([heart_slices, 1.5 * heart_slices], axis=-1).astype(np.float32)
+    node = scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "perfusion")
+    slicer.util.updateVolumeFromArray(node, frames)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(MATRIX))
+    for key, value in {"NumberOfFrames": "2", "FrameLabels": "10.5,52", "FrameIdentifyingDICOMTagUnits": "ms"}.items():
+        node.SetAttribute(f"MultiVolume.{key}", value)
+    assert is_cine(node)
+    output = upscale_sequence(node, 2, method="bicubic")
+    assert [output.GetNthIndexValue(n) for n in range(2)] == ["10.5", "52"]
+    assert output.GetIndexUnit() == "ms"
+    first, second = (voxels_of(item) for item in items_of(output))
+    assert_allclose(second, 1.5 * first, rtol=1e-5, atol=1e-2)
+    assert slicer.util.arrayFromVolume(shown_by_proxy(output)).shape == first.shape
+    node.SetAttribute("MultiVolume.NumberOfFrames", "3")
+    with pytest.raises(VolumeError, match="3 frames"):
+        upscale_sequence(node, 2, method="bicubic")

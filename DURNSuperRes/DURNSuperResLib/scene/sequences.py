@@ -21,6 +21,8 @@ from ..core.intensity import IntensityMap
 from .app import current_scene, sequences_logic
 from .volumes import Run, VolumeError, as_type, dress, finite_voxels, ijk_to_ras_of, label_of, provenance, record
 
+MULTI_VOLUME = "MultiVolume"  # prefix of the attributes that Slicer's MultiVolumeImporter writes
+
 Progress = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
 
@@ -84,7 +86,8 @@ def upscale_sequence(
     the input, the output, and one item on its way. Returns the new node, named ``<input> DURN x2`` or the like.
 
     Args:
-        source: a sequence of volumes, a browser (its master sequence is taken) or the proxy volume of one.
+        source: a sequence of volumes, a browser (its master sequence is taken), the proxy volume of one, or a
+            multi-volume.
         scale, method, device, precision, cancelled: as :func:`~..core.engine.upscale_slices`.
         slice_axis, keep_type: as :func:`~.volumes.upscale_volume`; the axis is chosen once for all items.
         progress, announce: as ``upscale_slices``, over all items.
@@ -123,10 +126,33 @@ def browser_of(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBr
     return None
 
 
-def shown_by_proxy(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLScalarVolumeNode | None:
-    """The volume in which a sequence's browser shows its current item; None without a browser."""
-    browser = browser_of(sequence)
-    return None if browser is None else browser.GetProxyNode(sequence)
+def is_cine(node: slicer.vtkMRMLNode | None) -> bool:
+    """Whether a volume stands for a cine: it shows an item of a sequence, or is a multi-volume."""
+    return sequence_of(node) is not None or _is_multi_volume(node)
+
+
+def _is_multi_volume(node: slicer.vtkMRMLNode | None) -> bool:
+    return node is not None and bool(node.GetAttribute(f"{MULTI_VOLUME}.NumberOfFrames"))
+
+
+def _frames_of_multi_volume(node: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLSequenceNode:
+    """A sequence in no scene of the frames that a multi-volume keeps as the components of its voxels."""
+    voxels, ijk_to_ras = slicer.util.arrayFromVolume(node), ijk_to_ras_of(node)
+    count = int(node.GetAttribute(f"{MULTI_VOLUME}.NumberOfFrames"))
+    labels = [label for label in (node.GetAttribute(f"{MULTI_VOLUME}.FrameLabels") or "").split(",") if label]
+    if voxels.ndim != 4 or voxels.shape[-1] != count:
+        raise VolumeError(f"{node.GetName()} says that it has {count} frames, and its voxels do not")
+    named, unit = (node.GetAttribute(f"{MULTI_VOLUME}.FrameIdentifyingDICOMTag{key}") for key in ("Name", "Units"))
+    sequence = new_sequence(node.GetName(), named or "frame", unit or "")
+    for n in range(count):
+        label = labels[n] if len(labels) == count else str(n)
+        add_item(sequence, np.ascontiguousarray(voxels[..., n]), ijk_to_ras, label)
+    return sequence
+
+
+def shown_by_proxy(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLScalarVolumeNode:
+    """The volume in which a sequence's browser shows its current item; a browser is added if there is none."""
+    return (browser_of(sequence) or add_browser(sequence)).GetProxyNode(sequence)
 
 
 def add_browser(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBrowserNode:
@@ -197,6 +223,8 @@ def _sequence_and_browser(
         return source, browser_of(source)
     if source is not None and source.IsA("vtkMRMLSequenceBrowserNode") and source.GetMasterSequenceNode() is not None:
         return source.GetMasterSequenceNode(), source
+    if _is_multi_volume(source):
+        return _frames_of_multi_volume(source), None
     sequence = sequence_of(source)
     if sequence is None:
         name = source.GetName() if source is not None else "nothing"
