@@ -124,6 +124,17 @@ def test_leaving_restores_layout_and_display_and_nothing_else_was_touched(
     assert before.GetDisplayNode().GetLevel() != 1234
 
 
+def test_volumes_without_display_nodes_can_be_compared(desktop: Desktop, scene: slicer.vtkMRMLScene) -> None:
+    volumes = []
+    for name in ("a", "b"):
+        volumes.append(scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name))
+        slicer.util.updateVolumeFromArray(volumes[-1], np.random.default_rng(0).random((3, 16, 16)))
+    shown = Comparison(*volumes, desktop.manager.layoutLogic().GetLayoutNode())
+    shown.show()
+    assert shown.layout == SIDE_BY_SIDE
+    shown.close()
+
+
 def test_choosing_another_layout_ends_the_comparison(desktop: Desktop, comparison: Comparison) -> None:
     ended = []
     comparison.on_end = lambda: ended.append(True)

@@ -102,6 +102,8 @@ class Comparison:
             settle: called once the layout is set, so that views find their size before the fit.
         """
         self._unobserve()
+        for volume in (self.before, self.after):
+            volume.CreateDefaultDisplayNodes()  # a script may have made it without
         previous = self._kept(_LAYOUT) or str(self._layout_node.GetViewArrangement())
         interpolate = self._kept(_INTERPOLATE) or str(self.before.GetDisplayNode().GetInterpolate())
         self._layout_node.SetViewArrangement(layout)
