@@ -48,8 +48,12 @@ def main(arguments: list[str] | None = None) -> None:
     figures = {key: value for card in cards for key, value in _scored(sets, card.scale).items()}
     parts = [INTRODUCTION]
     for card in cards:
-        steps = card.details["training"]["steps"]
-        parts += [f"## x{card.scale}: `{card.name}`, {steps} steps\n", _methods(figures, sets, card.scale)]
+        training = card.details["training"]
+        start = " from earlier weights" if "start_from" in training["configuration"] else ""
+        parts += [
+            f"## x{card.scale}: `{card.name}`, {training['steps']} steps{start}\n",
+            _methods(figures, sets, card.scale),
+        ]
         parts += ["Other ways to lose resolution, Sunnybrook:\n", _others(figures, sets[0].name, card.scale)]
     smallest = min(gain for card in cards for gain in _gains(figures, sets, card.scale))
     parts += [f"## Patient by patient\n\nPSNR of DURN less that of bicubic, in dB; the smallest is {smallest:+.2f}.\n"]
