@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from .nrrd import NrrdError, read_header
-from .storage import READABLE, InputError, suffix
+from .storage import READABLE, InputError, image_information, suffix
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,7 @@ def _of_sequence(
 
 
 def _of_image(path: Path) -> FileFacts:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ")
-        raise InputError(f"{path} cannot be read: {reason}") from error
+    reader = image_information(path)
     size = (*reader.GetSize(), 1, 1)[:4] if reader.GetDimension() < 4 else reader.GetSize()[:4]
     spacing = (*reader.GetSpacing(), 1.0)[:3]
     phases = int(size[3]) if reader.GetDimension() == 4 else 1

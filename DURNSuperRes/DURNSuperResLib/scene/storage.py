@@ -164,7 +164,12 @@ def _checked_files(path: Path) -> list[Path]:
     return [path]
 
 
-def _check_header(path: Path) -> None:
+def image_information(path: Path) -> sitk.ImageFileReader:
+    """A reader that knows what the header of an image file says.
+
+    Raises:
+        InputError: no image file, or a damaged header.
+    """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -172,6 +177,11 @@ def _check_header(path: Path) -> None:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ")
         raise InputError(f"{path} cannot be read: {reason}") from error
+    return reader
+
+
+def _check_header(path: Path) -> None:
+    reader = image_information(path)
     size = " x ".join(map(str, reader.GetSize()))
     if reader.GetNumberOfComponents() != 1:
         raise InputError(f"{path} has {reader.GetNumberOfComponents()} values a voxel; a grey-level volume is needed")
