@@ -6,6 +6,7 @@ runs, so bicubic works without it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -112,6 +113,7 @@ def _run_network(
     stack: NDArray, intensity: IntensityMap, scale: int, device: str, precision: str, monitor: Monitor
 ) -> NDArray[np.float32]:
     card = model_for(scale)
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch on Linux: huge pages, else page faults take a quarter of it
     from .inference import run_model  # torch comes in here and nowhere earlier
 
     return intensity.restore(run_model(card, stack, intensity.normalise, device, precision, monitor))
