@@ -6,8 +6,8 @@ import argparse
 import json
 import logging
 
-from ..core.engine import SCALES
 from ..core.models import available_models
+from ..core.options import SCALES
 from ..evaluation import METHODS, Score, TestSet, other_vendor_cine, own_volumes, score, sunnybrook_validation
 from ..targets import REFERENCE, TABLES, TOLERANCE
 

@@ -14,12 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .intensity import IntensityMap
 from .models import model_for
+from .options import DEVICES, METHODS, PRECISIONS, SCALES
 from .resample import bicubic_upscale
-
-METHODS = ("durn", "bicubic")
-SCALES = (2, 3, 4)
-DEVICES = ("auto", "cuda", "cpu")
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 
 Progress = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
@@ -113,7 +109,7 @@ def _run_network(
     stack: NDArray, intensity: IntensityMap, scale: int, device: str, precision: str, monitor: Monitor
 ) -> NDArray[np.float32]:
     card = model_for(scale)
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch on Linux: huge pages, else page faults take a quarter of it
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
     from .inference import run_model  # torch comes in here and nowhere earlier
 
     return intensity.restore(run_model(card, stack, intensity.normalise, device, precision, monitor))

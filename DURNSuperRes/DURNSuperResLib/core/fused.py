@@ -8,12 +8,14 @@ becomes one convolution before it, so that the wide features are never spread ov
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .network import Deconv, Durn, ResidualUNet, bicubic_enlargement
+from .network import Deconv, Durn, ResidualBlock, bicubic_enlargement
 
 
 class FusedDurn:
@@ -30,8 +32,9 @@ class FusedDurn:
         self._source, self._dtype = network, dtype
         network = copy.deepcopy(network).to(device)
         self._initial = _Convolution(network.initial, None, dtype)
-        self._urns = [_FusedUNet(urn, dtype) for urn in network.urns]  # type: ignore[arg-type]
-        steps = [network.upsample[i : i + 3] for i in range(0, len(network.upsample), 3)]
+        self._urns = [_FusedUNet(urn, dtype) for urn in network.urns]
+        layers: list[Any] = list(network.upsample)  # convolution, shuffle, activation; twice for x4
+        steps = zip(layers[::3], layers[1::3], layers[2::3], strict=True)
         self._upsample = [(_Convolution(conv, act, dtype), shuffle.upscale_factor) for conv, shuffle, act in steps]
         self._reconstruct = _Convolution(_before_shuffle(network.reconstruct, self._upsample[-1][1]), None, dtype)
 
@@ -61,14 +64,13 @@ class _Convolution:
     """A convolution and, in place, its activation."""
 
     def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, act: nn.PReLU | None, dtype: torch.dtype) -> None:
-        self._apply = F.conv2d
+        self._apply: Callable[..., Tensor] = F.conv2d
         self._where = {"stride": conv.stride, "padding": conv.padding}
         weight = conv.weight.detach()
-        if isinstance(conv, Deconv):
-            if conv.stride == (1, 1):
-                weight = weight.flip(2, 3).transpose(0, 1)
-            else:
-                self._apply = F.conv_transpose2d
+        if isinstance(conv, Deconv) and conv.stride == (1, 1):
+            weight = weight.flip(2, 3).transpose(0, 1)
+        elif isinstance(conv, Deconv):
+            self._apply = F.conv_transpose2d
         self._weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
         self._bias = conv.bias.detach().to(dtype) if conv.bias is not None else None
         self._slope = None if act is None else act.weight.item()
@@ -81,8 +83,8 @@ class _Convolution:
 class _FusedUNet:
     """A :class:`~.network.ResidualUNet`."""
 
-    def __init__(self, urn: ResidualUNet, dtype: torch.dtype) -> None:
-        self._branches = [[_fused_unit(unit, dtype) for unit in branch] for branch in (urn.up, urn.down)]
+    def __init__(self, urn: Any, dtype: torch.dtype) -> None:
+        self._branches = [[_fused_unit(unit[0], unit[1], dtype) for unit in branch] for branch in (urn.up, urn.down)]
 
     def __call__(self, x: Tensor, links: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
         nodes: list[Tensor] = []
@@ -99,8 +101,7 @@ class _FusedUNet:
         return x, nodes
 
 
-def _fused_unit(unit: nn.Module, dtype: torch.dtype) -> tuple[_Convolution, ...]:
-    residual, block = unit  # type: ignore[misc]
+def _fused_unit(residual: ResidualBlock, block: Any, dtype: torch.dtype) -> tuple[_Convolution, ...]:
     return (
         _Convolution(residual.conv1, residual.act, dtype),
         _Convolution(residual.conv2, None, dtype),

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .engine import Monitor
-from .models import ModelCard, ModelError
 from .fused import FusedDurn
+from .models import ModelCard, ModelError
 from .network import Durn, DurnConfig
 
 logger = logging.getLogger(__name__)
