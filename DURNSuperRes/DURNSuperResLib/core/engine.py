@@ -6,6 +6,7 @@ runs, so bicubic works without it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 
@@ -79,7 +80,7 @@ def upscale_slices(
         device: ``auto`` takes CUDA if a small computation really runs there, else the CPU.
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
         intensity: the map of the whole (a cine) that these slices are part of; None takes it from the slices.
-        progress: called with (slices done, slices in all) after each batch.
+        progress: called with (slices done, slices in all) after each batch; slices that are equal count once.
         cancelled: asked before each batch; true stops the run.
         announce: told model, device and precision before the first batch, and again if the device changes.
 
@@ -112,7 +113,19 @@ def _run_network(
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
     from .inference import run_model  # torch comes in here and nowhere earlier
 
-    return intensity.restore(run_model(card, stack, intensity.normalise, device, precision, monitor))
+    distinct, place = _distinct(stack)
+    monitor.total = len(distinct)
+    result = intensity.restore(run_model(card, distinct, intensity.normalise, device, precision, monitor))
+    return result if len(distinct) == len(stack) else result[place]
+
+
+def _distinct(stack: NDArray) -> tuple[NDArray, list[int]]:
+    """The slices without repetitions, such as empty ones or phases that fill a cine up, and the place of each there."""
+    place: dict[bytes, int] = {}
+    places = [place.setdefault(hashlib.sha256(np.ascontiguousarray(image)).digest(), len(place)) for image in stack]
+    if len(place) == len(stack):
+        return stack, places
+    return stack[[places.index(number) for number in range(len(place))]], places
 
 
 def _checked(slices: ArrayLike) -> NDArray:
