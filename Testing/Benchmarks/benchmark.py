@@ -120,7 +120,7 @@ def _resampling(pixels: NDArray, kind: int) -> Callable[[], object]:
 
 
 def convolutions_alone(network: nn.Module, image: torch.Tensor, dtype: torch.dtype) -> Callable[[], object]:
-    """The convolutions of a network one after another, on features that are there already: the bound of its layer mix."""
+    """The convolutions of a network one after another, on features that are there: its layer mix."""
     calls: list[Callable[[], object]] = []
     features: dict[torch.Size, torch.Tensor] = {}
 
