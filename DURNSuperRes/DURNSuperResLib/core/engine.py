@@ -122,7 +122,7 @@ def _run_network(
 def _distinct(stack: NDArray) -> tuple[NDArray, list[int]]:
     """The slices without repetitions, such as empty ones or phases that fill a cine up, and the place of each there."""
     place: dict[bytes, int] = {}
-    places = [place.setdefault(hashlib.sha256(np.ascontiguousarray(image)).digest(), len(place)) for image in stack]
+    places = [place.setdefault(hashlib.sha256(image.tobytes()).digest(), len(place)) for image in stack]
     if len(place) == len(stack):
         return stack, places
     return stack[[places.index(number) for number in range(len(place))]], places
