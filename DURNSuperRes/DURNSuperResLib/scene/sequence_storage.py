@@ -67,7 +67,7 @@ def write_sequence(sequence: slicer.vtkMRMLSequenceNode, path: Path, *, overwrit
     check_sequence_output(path, overwrite)
     items = items_of(sequence)
     _check_alike(path, items)
-    with written_aside(path) as aside:
+    with written_aside(path, overwrite=overwrite) as aside:
         header = _header(sequence, aside)
         if header and not np.allclose(_geometry_in(aside), ijk_to_ras_of(items[0]), rtol=0, atol=GEOMETRY_TOLERANCE_MM):
             raise OutputError(f"{path} cannot hold the cine's geometry (oblique axes that are not at right angles?)")

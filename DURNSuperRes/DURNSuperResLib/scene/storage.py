@@ -60,7 +60,10 @@ def read_volume(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
 def _check_place(path: Path, node: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Take a volume out of the scene again that is not where its file says."""
     try:
-        check_place(path, ijk_to_ras_of(node), node.GetImageData().GetDimensions()[2])
+        if path.is_dir():
+            check_geometry(path, ijk_to_ras_of(node))
+        else:
+            check_place(path, ijk_to_ras_of(node), node.GetImageData().GetDimensions()[2])
     except InputError:
         node.GetScene().RemoveNode(node)
         raise
@@ -86,17 +89,31 @@ def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABL
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """A path in a private folder beside ``path`` to write to; renamed to it at the end, removed after an error."""
+def written_aside(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A path in a private folder beside ``path`` to write to; put there at the end, removed after an error.
+
+    Raises:
+        OutputError: a failed write, or without ``overwrite`` a file that another run has put there meanwhile.
+    """
     try:
         with tempfile.TemporaryDirectory(prefix=".durn-", dir=path.parent) as folder:
             aside = Path(folder) / f"image{suffix(path)}"
             yield aside
-            aside.replace(path)
+            _put(aside, path, overwrite)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _put(aside: Path, path: Path, overwrite: bool) -> None:
+    if not overwrite:
+        try:
+            os.link(aside, path)  # never replaces, as a rename would
+            return
+        except OSError:  # it exists, or the file system has no links
+            check_output(path, overwrite, (suffix(path),))
+    aside.replace(path)
 
 
 def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite: bool = False) -> None:
@@ -107,7 +124,7 @@ def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite:
             that does not keep the volume's geometry.
     """
     check_output(path, overwrite)
-    with written_aside(path) as aside:
+    with written_aside(path, overwrite=overwrite) as aside:
         copy = _read_back(aside) if _written(node, aside) else None
         if copy is None or not np.array_equal(slicer.util.arrayFromVolume(node), slicer.util.arrayFromVolume(copy)):
             raise OutputError(f"{path} could not be written in full; is the disk full?")
