@@ -237,8 +237,10 @@ def _meta_complete(path: Path) -> None:
     found = 0
     with path.open("rb") as file:
         file.seek(header.start)
-        for block in iter(lambda: file.read(2**20), b""):
+        left = header.compressed or header.promised
+        while left and (block := file.read(min(left, 2**20))):
             found += len(inflate.decompress(block) if inflate else block)
+            left -= len(block)
     if inflate and not inflate.eof:
         raise EOFError("its compressed voxels have no end")
     if found < header.promised:
