@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,9 +133,7 @@ def test_slices_of_any_shape_and_type_come_back_enlarged_and_finite(
     scale=st.sampled_from(SCALES),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_the_network_takes_any_shape_and_type(
-    shape: tuple[int, int, int], dtype: type, scale: int, seed: int
-) -> None:
+def test_the_network_takes_any_shape_and_type(shape: tuple[int, int, int], dtype: type, scale: int, seed: int) -> None:
     slices = noise(shape, dtype, seed)
     before = slices.tobytes()
     result = upscale_slices(slices, scale, device="cpu")
@@ -151,12 +150,8 @@ def test_the_network_takes_any_shape_and_type(
 )
 def test_floats_of_any_size_are_refused_or_come_back_finite(voxels: NDArray, scale: int) -> None:
     for method in ("bicubic", "durn"):
-        try:
-            result = upscale_slices(voxels, scale, method=method, device="cpu")
-        except ValueError as error:
-            assert any(word in str(error) for word in ("NaN", "too far", "constant"))
-        else:
-            assert np.isfinite(result).all()
+        with contextlib.suppress(ValueError):
+            assert np.isfinite(upscale_slices(voxels, scale, method=method, device="cpu")).all()
 
 
 @settings(max_examples=100)
