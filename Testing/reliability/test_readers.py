@@ -17,7 +17,9 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from reliability.fuzz import CINES, VOLUMES
+from scene.test_dicom_fuzz import drop_tags, duplicate, garble, remove, spoil_tags, truncate
 
+from dicoms import GAP, NORMAL, ORIGIN, pixels_of, write_cine
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.scene.nrrd import read_header
 from DURNSuperResLib.scene.sequence_storage import read_sequence, write_sequence
@@ -270,3 +272,24 @@ def test_simpleitk_and_slicer_agree_on_left_handed_files(tmp_path: Path, scene: 
         for k, j, i in ((0, 0, 0), (3, 2, 5), (1, 8, 7)):
             there = np.rint(inside @ (i, j, k, 1)).astype(int)
             assert voxels[k, j, i] == VOXELS[there[2], there[1], there[0]]
+
+
+@pytest.mark.parametrize("damage", [truncate, garble, drop_tags, spoil_tags, remove, duplicate])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_damaged_dicom_stack_is_refused_or_read_in_place(
+    tmp_path: Path, scene: slicer.vtkMRMLScene, damage: Callable, seed: int
+) -> None:
+    """By the plain way, which ``compare``, ``demo`` and :func:`read_volume` take; ``upscale`` has its own fuzz."""
+    folder = write_cine(tmp_path / "in", slices=4, phases=1, series_a_slice=False) / "s0"
+    damage(folder, np.random.default_rng(seed))
+    try:
+        node = read_volume(folder)
+    except InputError:
+        return
+    matrix = ijk_to_ras_of(node)
+    assert np.isfinite(matrix).all()
+    if damage not in (garble, spoil_tags):
+        for k, pixels in enumerate(slicer.util.arrayFromVolume(node)):
+            position = np.diag([-1.0, -1.0, 1.0]) @ (matrix @ (0, 0, k, 1))[:3]
+            place = round(float((position - ORIGIN) @ NORMAL) / GAP)
+            assert np.array_equal(pixels, pixels_of(place, 0))

@@ -16,6 +16,7 @@ from pydicom.errors import InvalidDicomError
 
 POSITION_TOLERANCE_MM = 0.01
 ORIENTATION_TOLERANCE = 1e-4
+COSINE_TOLERANCE = 0.01
 GAP_TOLERANCE = 0.01
 DICOM_ENDINGS = (".dcm", ".ima")
 
@@ -97,9 +98,18 @@ def _read_header(path: Path) -> SliceHeader | None:
         raise
     except Exception as error:  # a damaged file makes the parser raise nearly anything, quoting what it holds
         raise DicomError(f"{path} cannot be read ({type(error).__name__})") from error
-    if header and not np.isfinite([*header.position, *header.orientation, *header.spacing]).all():
-        raise DicomError(f"{path} is damaged: its position, orientation or spacing is no number")
+    if header and not _is_a_place(header):
+        raise DicomError(f"{path} is damaged: its position, orientation and spacing state no place in space")
     return header
+
+
+def _is_a_place(header: SliceHeader) -> bool:
+    if header.position.shape != (3,) or header.orientation.shape != (6,):
+        return False
+    if not np.isfinite([*header.position, *header.orientation, *header.spacing]).all() or min(header.spacing) <= 0:
+        return False
+    cosines = header.orientation.reshape(2, 3)
+    return bool(np.allclose(cosines @ cosines.T, np.eye(2), rtol=0, atol=COSINE_TOLERANCE))
 
 
 def _header(path: Path) -> SliceHeader | None:
