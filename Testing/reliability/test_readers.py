@@ -199,6 +199,16 @@ def test_the_byte_order_of_a_file_does_not_matter(name: str, tmp_path: Path, sce
     )
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint32, np.float32, np.float64])
+@pytest.mark.parametrize("ending", [".nrrd", ".mha", ".nii.gz"])
+def test_every_type_of_voxels_is_read_and_kept(
+    dtype: type, ending: str, tmp_path: Path, scene: slicer.vtkMRMLScene
+) -> None:
+    source, output = saved(tmp_path / f"in{ending}", np.abs(VOXELS // 32).astype(dtype)), tmp_path / "out.nrrd"
+    assert main(["upscale", str(source), "-o", str(output), *BICUBIC, "--keep-type", "--quiet"]) == 0
+    assert sitk.GetArrayFromImage(sitk.ReadImage(str(output))).dtype == dtype
+
+
 def test_a_big_endian_cine_is_read_right(tmp_path: Path, scene: slicer.vtkMRMLScene) -> None:
     cine = new_sequence("cine", "TriggerTime", "ms")
     for n in range(3):

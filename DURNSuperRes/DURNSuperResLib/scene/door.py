@@ -183,10 +183,9 @@ def _meta_header(path: Path) -> _Meta:
     if any(step <= 0 for step in spacing):
         raise InputError(f"{path} is damaged: its voxels are {' x '.join(f'{step:g}' for step in spacing)} mm apart")
     width = META_BYTES.get(fields.get("ElementType", "").removeprefix("MET_"))
-    channels, compressed = (
-        fields.get(k, d) for k, d in (("ElementNumberOfChannels", "1"), ("CompressedDataSize", "0"))
-    )
-    squeezed = fields.get("CompressedData", "False")[:1] in "Tt1"
+    channels = fields.get("ElementNumberOfChannels", "1")
+    compressed = fields.get("CompressedDataSize", "0")
+    squeezed = fields.get("CompressedData", "False").startswith(("T", "t", "1"))
     if width is None or not channels.isdigit() or not compressed.isdigit() or squeezed != (compressed != "0"):
         raise InputError(f"{path} cannot be read: its header says no type of voxels, or no size of compressed ones")
     local = match[1].strip() in (b"LOCAL", b"Local", b"local")
