@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ def command() -> int:
     if "--verbose" not in sys.argv:
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, nothing left behind
     return main()
 
 
@@ -48,6 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.verbose:
             logging.exception("the failure in full:")
         return _failed(str(error))
+    except Exception as error:
+        if options.verbose:
+            logging.exception("the failure in full:")
+        return _failed(f"unexpected {type(error).__name__}: {error}; --verbose says where")
     return 0
 
 

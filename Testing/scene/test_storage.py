@@ -166,13 +166,13 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: _bytes(
             folder / "a.nrrd", b"NRRD0004\ntype: short\ndimension: 3\nsizes: 0 10 10\nencoding: raw\n\n"
         ),
-        "size is zero",
+        "0 x 10 x 10",
     ),
-    "short nrrd": (lambda folder: _cut(write_image(folder / "a.nrrd", VOXELS)), "cannot be read"),
+    "short nrrd": (lambda folder: _cut(write_image(folder / "a.nrrd", VOXELS)), "cut short"),
     "short nifti": (lambda folder: _cut(write_image(folder / "a.nii", VOXELS)), "cut short"),
     "short nii.gz": (lambda folder: _cut(write_image(folder / "a.nii.gz", VOXELS)), "damaged"),
     "short inside nii.gz": (lambda folder: _cut_inside(write_image(folder / "a.nii", VOXELS)), "cut short"),
-    "short mha": (lambda folder: _cut(write_image(folder / "a.mha", VOXELS)), "cannot be read"),
+    "short mha": (lambda folder: _cut(write_image(folder / "a.mha", VOXELS)), "cut short"),
 }
 
 

@@ -18,6 +18,8 @@ from .models import model_for
 from .options import DEVICES, METHODS, PRECISIONS, SCALES
 from .resample import bicubic_upscale
 
+LARGEST_VALUE = 1e37  # the largest float32 is 3.4e38, and enlarging overshoots
+
 Progress = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
 Announce = Callable[[str], None]
@@ -137,6 +139,8 @@ def _checked(slices: ArrayLike) -> NDArray:
     if stack.dtype.kind == "f" and not np.isfinite(stack).all():
         bad = int(stack.size - np.count_nonzero(np.isfinite(stack)))
         raise ValueError(f"{bad} of {stack.size} voxels are NaN or infinite")
+    if stack.dtype.kind == "f" and max(abs(float(stack.min())), abs(float(stack.max()))) > LARGEST_VALUE:
+        raise ValueError(f"the voxels reach from {stack.min():g} to {stack.max():g}, too far for float32")
     return stack.astype(np.uint8) if stack.dtype.kind == "b" else stack
 
 

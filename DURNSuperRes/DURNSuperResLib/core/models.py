@@ -62,7 +62,7 @@ class ModelCard:
         """The tensors, after the file's hash was found right; loads tensors only, never code.
 
         Raises:
-            ModelError: a missing, truncated or altered file.
+            ModelError: a missing, truncated or altered file, or one of something else than tensors.
         """
         import torch
 
@@ -76,7 +76,11 @@ class ModelCard:
                 f"the weights {self.path} are damaged or altered (SHA-256 {found[:12]}..., the card says "
                 f"{self.sha256[:12]}...); reinstall DURNSuperRes"
             )
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        try:
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except Exception as error:  # torch's reader raises nearly anything
+            reason = f"{type(error).__name__}; reinstall DURNSuperRes"
+            raise ModelError(f"the weights {self.path} hold something else than tensors: {reason}") from error
 
 
 def available_models(folder: Path = WEIGHTS_FOLDER) -> tuple[ModelCard, ...]:

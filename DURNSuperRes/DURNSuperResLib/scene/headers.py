@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .door import InputError, check_header, suffix
 from .nrrd import NrrdError, read_header
-from .storage import READABLE, InputError, image_information, suffix
+from .storage import image_information
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,8 @@ def facts_of(path: Path) -> FileFacts:
     Raises:
         InputError: a missing or damaged file, or one of another kind.
     """
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    if suffix(path) not in READABLE:
-        raise InputError(f"{path} is none of {', '.join(READABLE)}, nor a folder of DICOM files")
     if suffix(path) == ".nrrd":
+        check_header(path)
         try:
             header = read_header(path)
         except NrrdError as error:
@@ -57,7 +55,7 @@ def _of_sequence(
 def _of_image(path: Path) -> FileFacts:
     reader = image_information(path)
     size = (*reader.GetSize(), 1, 1)[:4] if reader.GetDimension() < 4 else reader.GetSize()[:4]
-    spacing = (*reader.GetSpacing(), 1.0)[:3]
+    spacing = (*reader.GetSpacing(), 1.0, 1.0)[:3]
     phases = int(size[3]) if reader.GetDimension() == 4 else 1
     return FileFacts(
         (int(size[0]), int(size[1]), int(size[2])),

@@ -21,6 +21,8 @@ TYPES = {
     "uint16": "ushort|unsigned short|unsigned short int|uint16|uint16_t",
     "int32": "int|signed int|int32|int32_t",
     "uint32": "uint|unsigned int|uint32|uint32_t",
+    "int64": "longlong|long long|long long int|signed long long|signed long long int|int64|int64_t",
+    "uint64": "ulonglong|unsigned long long|unsigned long long int|uint64|uint64_t",
     "float32": "float",
     "float64": "double",
 }
@@ -38,6 +40,11 @@ class NrrdHeader:
 
     fields: dict[str, str]
     start: int
+
+    @property
+    def detached(self) -> bool:
+        """Whether the voxels are in files of their own."""
+        return "data file" in self.fields or "datafile" in self.fields
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -64,6 +71,24 @@ class NrrdHeader:
         return next((text.split() for key, text in self.fields.items() if key.endswith("index values")), [])
 
 
+def parse_header(begin: bytes) -> NrrdHeader:
+    """The fields of a NRRD file or a detached header from its first bytes, whatever they say.
+
+    Raises:
+        NrrdError: no NRRD header, or one without an end.
+    """
+    match = re.search(rb"\r?\n\r?\n", begin)
+    fields = {}
+    for line in begin[: match.start() if match else None].decode("utf-8", "replace").splitlines()[1:]:
+        key, found, value = line.partition(":=" if ":=" in line else ":")
+        if found and not line.startswith("#"):
+            fields[key.strip()] = value.strip()
+    header = NrrdHeader(fields, match.end() if match else len(begin))
+    if not begin.startswith(b"NRRD") or (match is None and not header.detached):
+        raise NrrdError("is damaged: its NRRD header has no beginning or no end")
+    return header
+
+
 def read_header(path: Path) -> NrrdHeader:
     """The header of a NRRD file that holds its voxels itself.
 
@@ -71,18 +96,9 @@ def read_header(path: Path) -> NrrdHeader:
         NrrdError: anything else, a damaged header among it.
     """
     with path.open("rb") as file:
-        begin = file.read(LONGEST_HEADER)
-    match = re.search(rb"\r?\n\r?\n", begin)
-    if not begin.startswith(b"NRRD") or match is None:
-        raise NrrdError("is damaged: its NRRD header has no beginning or no end")
-    fields = {}
-    for line in begin[: match.start()].decode("utf-8", "replace").splitlines()[1:]:
-        key, found, value = line.partition(":=" if ":=" in line else ":")
-        if found and not line.startswith("#"):
-            fields[key.strip()] = value.strip()
-    header = NrrdHeader(fields, match.end())
+        header = parse_header(file.read(LONGEST_HEADER))
     try:
-        if "data file" in fields or not header.sizes or min(header.sizes) < 1:
+        if header.detached or not header.sizes or min(header.sizes) < 1:
             raise NrrdError("has its voxels in other files, or none")
         _ = header.dtype, header.directions
     except (KeyError, ValueError) as error:
@@ -96,7 +112,7 @@ def voxel_blocks(path: Path, header: NrrdHeader) -> Iterator[bytes]:
     """The voxels of a file in blocks, decompressed.
 
     Raises:
-        NrrdError: a compressed part that is damaged, or an encoding other than raw and gzip.
+        NrrdError: a compressed part that is damaged or has no end, or an encoding other than raw and gzip.
     """
     encoding = header.fields.get("encoding", "raw")
     if encoding not in ("raw", "gzip", "gz"):
@@ -111,6 +127,8 @@ def voxel_blocks(path: Path, header: NrrdHeader) -> Iterator[bytes]:
                 raise NrrdError(f"is damaged: {error}") from error
     if inflate is not None:
         yield inflate.flush()
+        if not inflate.eof:  # the checksum comes last
+            raise NrrdError("is cut short: its compressed voxels have no end")
 
 
 def check_complete(path: Path, header: NrrdHeader) -> None:

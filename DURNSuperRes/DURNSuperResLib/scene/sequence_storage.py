@@ -23,17 +23,10 @@ import slicer
 from numpy.typing import NDArray
 
 from .app import current_scene
-from .nrrd import NrrdError, check_complete, read_header, voxel_blocks
+from .door import InputError, check_complete, check_header, check_place, suffix
+from .nrrd import NrrdError, read_header, voxel_blocks
 from .sequences import add_item, items_of, new_sequence
-from .storage import (
-    GEOMETRY_TOLERANCE_MM,
-    InputError,
-    OutputError,
-    check_nifti_complete,
-    check_output,
-    suffix,
-    written_aside,
-)
+from .storage import GEOMETRY_TOLERANCE_MM, OutputError, check_output, image_information, matrix_of, written_aside
 from .volumes import ijk_to_ras_of
 
 logger = logging.getLogger(__name__)
@@ -43,7 +36,6 @@ WRITABLE = (SEQUENCE_ENDING, ".nii", ".nii.gz")
 NIFTI_SECONDS, NIFTI_MM = 8, 2
 TIME_UNITS = {"ms": 1e-3, "s": 1.0, "us": 1e-6}
 NIFTI_TIME_MS = {8: 1e3, 16: 1.0, 24: 1e-3}
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def ending(path: Path) -> str:
@@ -57,8 +49,7 @@ def read_sequence(path: Path) -> slicer.vtkMRMLSequenceNode:
     Raises:
         InputError: a missing, damaged or truncated file, or one without a fourth dimension.
     """
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
+    check_header(path)
     sequence = _read_nrrd(path) if suffix(path) == ".nrrd" else _read_nifti(path)
     name = path.name[: -len(ending(path))] or "cine"
     sequence.SetName(current_scene().GenerateUniqueName(name))
@@ -76,7 +67,7 @@ def write_sequence(sequence: slicer.vtkMRMLSequenceNode, path: Path, *, overwrit
     check_sequence_output(path, overwrite)
     items = items_of(sequence)
     _check_alike(path, items)
-    with written_aside(path) as aside:
+    with written_aside(path, overwrite=overwrite) as aside:
         header = _header(sequence, aside)
         if header and not np.allclose(_geometry_in(aside), ijk_to_ras_of(items[0]), rtol=0, atol=GEOMETRY_TOLERANCE_MM):
             raise OutputError(f"{path} cannot hold the cine's geometry (oblique axes that are not at right angles?)")
@@ -179,16 +170,7 @@ def _geometry_in(aside: Path) -> NDArray[np.float64]:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(aside))
     reader.ReadImageInformation()
-    return _matrix_of(reader)
-
-
-def _matrix_of(image: sitk.Image | sitk.ImageFileReader) -> NDArray[np.float64]:
-    """IJK-to-RAS of an image's first three axes."""
-    size = image.GetDimension()
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(image.GetDirection()).reshape(size, size)[:3, :3] * image.GetSpacing()[:3]
-    matrix[:3, 3] = image.GetOrigin()[:3]
-    return LPS_TO_RAS @ matrix
+    return matrix_of(reader)
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -247,36 +229,40 @@ def _blocks(path: Path, header_size: int) -> Iterator[bytes]:
 def _read_nrrd(path: Path) -> slicer.vtkMRMLSequenceNode:
     try:
         header = read_header(path)
-        check_complete(path, header)
     except NrrdError as error:
         raise InputError(f"{path} {error}") from error
+    check_complete(path)
     if len(header.sizes) != 4:
         size = " x ".join(map(str, header.sizes))
         raise InputError(f"{path} is no cine: it has {len(header.sizes)} dimensions ({size}), not 4")
     sequence = slicer.vtkMRMLSequenceNode()
     if not _storage(path).ReadData(sequence):
         raise InputError(f"{path} cannot be read as a cine")
+    for item in items_of(sequence):
+        check_place(path, ijk_to_ras_of(item), item.GetImageData().GetDimensions()[2])
     if sequence.GetNumberOfDataNodes() != header.sizes[3] and sequence.GetNumberOfDataNodes() != header.sizes[0]:
         raise InputError(f"{path} cannot be read as a cine: index values occur twice, or are missing")
     return sequence
 
 
 def _read_nifti(path: Path) -> slicer.vtkMRMLSequenceNode:
-    check_nifti_complete(path)
+    reader = image_information(path)
+    if reader.GetDimension() != 4 or reader.GetNumberOfComponents() != 1:
+        size = " x ".join(map(str, reader.GetSize()))
+        raise InputError(f"{path} is no cine of grey-level volumes (size {size})")
+    check_complete(path)
+    check_place(path, matrix_of(reader), reader.GetSize()[2])
     try:
-        image = sitk.ReadImage(str(path))
+        image = reader.Execute()
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read: {str(error).strip().splitlines()[-1]}") from error
-    if image.GetDimension() != 4 or image.GetNumberOfComponentsPerPixel() != 1:
-        size = " x ".join(map(str, image.GetSize()))
-        raise InputError(f"{path} is no cine of grey-level volumes (size {size})")
     unit = int(image.GetMetaData("xyzt_units")) & 0x38 if image.HasMetaDataKey("xyzt_units") else 0
     timed = unit in NIFTI_TIME_MS
     sequence = new_sequence(path.name, *(("TriggerTime", "ms") if timed else ("Phase", "")))
     start, step = _nifti_times(image, unit) if timed else (0.0, 1.0)
     voxels = sitk.GetArrayViewFromImage(image)
     for n, item in enumerate(voxels):
-        add_item(sequence, np.ascontiguousarray(item), _matrix_of(image), f"{start + n * step:.6g}")
+        add_item(sequence, np.ascontiguousarray(item), matrix_of(image), f"{start + n * step:.6g}")
     return sequence
 
 

@@ -6,9 +6,7 @@ NIfTI write to a full disk reports success), so input is checked before and outp
 
 from __future__ import annotations
 
-import gzip
 import os
-import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,28 +15,21 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 import slicer
+from numpy.typing import NDArray
 
 from .app import current_scene
 from .dicom import DicomError, plain_stack
+from .door import InputError, check_complete, check_geometry, check_header, check_place, suffix
 from .volumes import ijk_to_ras_of
 
 READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
 GEOMETRY_TOLERANCE_MM = 1e-3
-
-
-class InputError(ValueError):
-    """An input that cannot be read as one volume; the message says why."""
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 class OutputError(OSError):
     """An output that cannot be written; the message says why. What was there before is untouched."""
-
-
-def suffix(path: Path) -> str:
-    """The file name's ending in lower case, ``.nii.gz`` as one."""
-    name = path.name.lower()
-    return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
 
 
 def read_volume(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
@@ -61,8 +52,21 @@ def read_volume(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
         raise InputError(f"{path} cannot be read as a volume")
     if path.is_dir():
         _straighten(node)
+    _check_place(path, node)
     node.CreateDefaultDisplayNodes()
     return node
+
+
+def _check_place(path: Path, node: slicer.vtkMRMLScalarVolumeNode) -> None:
+    """Take a volume out of the scene again that is not where its file says."""
+    try:
+        if path.is_dir():
+            check_geometry(path, ijk_to_ras_of(node))
+        else:
+            check_place(path, ijk_to_ras_of(node), node.GetImageData().GetDimensions()[2])
+    except InputError:
+        node.GetScene().RemoveNode(node)
+        raise
 
 
 def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABLE) -> None:
@@ -85,17 +89,31 @@ def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABL
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """A path in a private folder beside ``path`` to write to; renamed to it at the end, removed after an error."""
+def written_aside(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A path in a private folder beside ``path`` to write to; put there at the end, removed after an error.
+
+    Raises:
+        OutputError: a failed write, or without ``overwrite`` a file that another run has put there meanwhile.
+    """
     try:
         with tempfile.TemporaryDirectory(prefix=".durn-", dir=path.parent) as folder:
             aside = Path(folder) / f"image{suffix(path)}"
             yield aside
-            aside.replace(path)
+            _put(aside, path, overwrite)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _put(aside: Path, path: Path, overwrite: bool) -> None:
+    if not overwrite:
+        try:
+            os.link(aside, path)  # never replaces, as a rename would
+            return
+        except OSError:  # it exists, or the file system has no links
+            check_output(path, overwrite, (suffix(path),))
+    aside.replace(path)
 
 
 def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite: bool = False) -> None:
@@ -106,7 +124,7 @@ def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite:
             that does not keep the volume's geometry.
     """
     check_output(path, overwrite)
-    with written_aside(path) as aside:
+    with written_aside(path, overwrite=overwrite) as aside:
         copy = _read_back(aside) if _written(node, aside) else None
         if copy is None or not np.array_equal(slicer.util.arrayFromVolume(node), slicer.util.arrayFromVolume(copy)):
             raise OutputError(f"{path} could not be written in full; is the disk full?")
@@ -129,8 +147,8 @@ def _read_back(path: Path) -> slicer.vtkMRMLScalarVolumeNode | None:
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(str(path))
     try:
-        check_nifti_complete(path)
-    except (InputError, OSError):
+        check_complete(path)
+    except InputError:
         return None
     return copy if storage.ReadData(copy) and copy.GetImageData() is not None else None
 
@@ -155,12 +173,8 @@ def _checked_files(path: Path) -> list[Path]:
             return plain_stack(path)
         except DicomError as error:
             raise InputError(str(error)) from error
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty")
-    if suffix(path) not in READABLE:
-        raise InputError(f"{path} is none of {', '.join(READABLE)}, nor a folder of DICOM files")
-    _check_header(path)
-    check_nifti_complete(path)
+    _check_grey_volume(path)
+    check_complete(path)
     return [path]
 
 
@@ -168,8 +182,11 @@ def image_information(path: Path) -> sitk.ImageFileReader:
     """A reader that knows what the header of an image file says.
 
     Raises:
-        InputError: no image file, or a damaged header.
+        InputError: no image file of a kind that is read here, or a damaged one.
     """
+    if suffix(path) not in READABLE:
+        raise InputError(f"{path} is none of {', '.join(READABLE)}, nor a folder of DICOM files")
+    check_header(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -177,10 +194,21 @@ def image_information(path: Path) -> sitk.ImageFileReader:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ")
         raise InputError(f"{path} cannot be read: {reason}") from error
+    if reader.GetDimension() > 2:
+        check_geometry(path, matrix_of(reader))
     return reader
 
 
-def _check_header(path: Path) -> None:
+def matrix_of(image: sitk.Image | sitk.ImageFileReader) -> NDArray[np.float64]:
+    """IJK-to-RAS of an image's first three axes."""
+    size = image.GetDimension()
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(image.GetDirection()).reshape(size, size)[:3, :3] * image.GetSpacing()[:3]
+    matrix[:3, 3] = image.GetOrigin()[:3]
+    return LPS_TO_RAS @ matrix
+
+
+def _check_grey_volume(path: Path) -> None:
     reader = image_information(path)
     size = " x ".join(map(str, reader.GetSize()))
     if reader.GetNumberOfComponents() != 1:
@@ -189,28 +217,3 @@ def _check_header(path: Path) -> None:
         raise InputError(f"{path} is a 2-D image ({size}); a stack of slices is needed")
     if reader.GetDimension() > 3 and any(extent > 1 for extent in reader.GetSize()[3:]):
         raise InputError(f"{path} has {reader.GetDimension()} dimensions ({size}); a 3-D volume is needed")
-
-
-def check_nifti_complete(path: Path) -> None:
-    """NIfTI files must hold as many bytes as their header promises; other readers notice by themselves.
-
-    Raises:
-        InputError: a NIfTI file that is cut short or damaged.
-    """
-    if suffix(path) not in (".nii", ".nii.gz"):
-        return
-    try:
-        with gzip.open(path) if suffix(path) == ".nii.gz" else path.open("rb") as file:
-            header = file.read(352)
-            order = "<" if struct.unpack("<i", header[:4])[0] == 348 else ">"
-            if struct.unpack(order + "i", header[:4])[0] != 348:
-                return  # NIfTI-2 or Analyze: the reader decides
-            dims = struct.unpack(order + "8h", header[40:56])
-            bits = struct.unpack(order + "h", header[72:74])[0]
-            offset = int(struct.unpack(order + "f", header[108:112])[0])
-            wanted = offset + int(np.prod(dims[1 : dims[0] + 1], dtype=np.int64)) * bits // 8
-            found = len(header) + sum(len(block) for block in iter(lambda: file.read(2**20), b""))
-    except (EOFError, gzip.BadGzipFile, struct.error) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
-    if found < wanted:
-        raise InputError(f"{path} is cut short: {found} of {wanted} bytes")

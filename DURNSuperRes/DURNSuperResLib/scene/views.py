@@ -158,7 +158,7 @@ def compare_picture(
         views.close()
     labelled = [_labelled(image, text) for image, text in zip(images, labels or map(describe, nodes), strict=True)]
     gap = np.full((labelled[0].shape[0], 4, 3), 70, dtype=np.uint8)
-    _write_png(np.hstack([part for image in labelled for part in (image, gap)][:-1]), path)
+    _write_png(np.hstack([part for image in labelled for part in (image, gap)][:-1]), path, overwrite)
 
 
 def face_slices(view: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLScalarVolumeNode, axis: int | None = None) -> None:
@@ -232,12 +232,12 @@ def _labelled(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     return result
 
 
-def _write_png(image: NDArray[np.uint8], path: Path) -> None:
+def _write_png(image: NDArray[np.uint8], path: Path, overwrite: bool) -> None:
     data = vtk.vtkImageData()
     data.SetDimensions(image.shape[1], image.shape[0], 1)
     flipped = np.ascontiguousarray(image[::-1]).reshape(-1, 3)
     data.GetPointData().SetScalars(numpy_to_vtk(flipped, deep=True))
-    with written_aside(path) as aside:
+    with written_aside(path, overwrite=overwrite) as aside:
         writer = vtk.vtkPNGWriter()
         writer.SetFileName(str(aside))
         writer.SetInputData(data)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,6 +142,7 @@ def write_derived(stack: Stack, phase: Phase, folder: Path, *, scale: int, metho
             for place, pixels in enumerate(slices):
                 image = _image(stack, number, place, pixels, series)
                 _write(image, aside / NAME.format(place + 1, number + 1))
+        check_folder(folder, overwrite)  # another run may have been there meanwhile
         _replace(aside, folder, Path(private) / "replaced")
     return stack.phases * stack.slices
 
@@ -154,8 +154,8 @@ def _replace(aside: Path, folder: Path, replaced: Path) -> None:
     try:
         aside.rename(folder)
     except OSError:
-        if replaced.exists():
-            shutil.move(replaced, folder)
+        if replaced.exists() and not folder.exists():
+            replaced.rename(folder)
         raise
 
 

@@ -7,13 +7,10 @@ a stack they may belong to is not taken without them.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +21,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
-from .plain import DICOM_ENDINGS
+from .plain import DICOM_ENDINGS, quiet_pydicom
 
 TIME_TAGS = ("TriggerTime", "NominalCardiacTriggerDelayTime", "TemporalPositionIdentifier", "TemporalPositionIndex")
 SEQUENCE_TAGS = ("Modality", "ScanningSequence", "SequenceVariant", "EchoPulseSequence")
@@ -140,20 +137,6 @@ class Aside:
     damaged: bool
     series: str | None = None
     label: str = ""
-
-
-@contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Reading and writing without pydicom's messages on odd values, which would quote them, patient data included."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def read_folder(folder: Path) -> tuple[list[Frame], list[Aside], int]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from pydicom.errors import InvalidDicomError
 
 POSITION_TOLERANCE_MM = 0.01
 ORIENTATION_TOLERANCE = 1e-4
+COSINE_TOLERANCE = 0.01
 GAP_TOLERANCE = 0.01
 DICOM_ENDINGS = (".dcm", ".ima")
 
@@ -46,6 +51,20 @@ class SliceHeader:
         return float(self.position @ self.normal)
 
 
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Reading and writing without pydicom's messages on odd values, which would quote them, patient data included."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def plain_stack(folder: Path) -> list[Path]:
     """The files of a folder that holds one series of one plain stack, sorted along the slice normal.
 
@@ -54,7 +73,7 @@ def plain_stack(folder: Path) -> list[Path]:
             position (phases of a cine), other than parallel slices of one matrix, uneven gaps, or several frames in
             one file.
     """
-    headers = [header for path in sorted(folder.iterdir()) if path.is_file() and (header := _header(path))]
+    headers = [header for path in sorted(folder.iterdir()) if path.is_file() and (header := _read_header(path))]
     if not headers:
         raise DicomError(f"{folder} holds no DICOM image")
     series = {header.series for header in headers}
@@ -70,8 +89,30 @@ def plain_stack(folder: Path) -> list[Path]:
     return [header.path for header in headers]
 
 
-def _header(path: Path) -> SliceHeader | None:
+def _read_header(path: Path) -> SliceHeader | None:
     """What a file says of its slice; None for a file that is no DICOM image."""
+    try:
+        with quiet_pydicom():
+            header = _header(path)
+    except DicomError:
+        raise
+    except Exception as error:  # a damaged file makes the parser raise nearly anything, quoting what it holds
+        raise DicomError(f"{path} cannot be read ({type(error).__name__})") from error
+    if header and not _is_a_place(header):
+        raise DicomError(f"{path} is damaged: its position, orientation and spacing state no place in space")
+    return header
+
+
+def _is_a_place(header: SliceHeader) -> bool:
+    if header.position.shape != (3,) or header.orientation.shape != (6,):
+        return False
+    if not np.isfinite([*header.position, *header.orientation, *header.spacing]).all() or min(header.spacing) <= 0:
+        return False
+    cosines = header.orientation.reshape(2, 3)
+    return bool(np.allclose(cosines @ cosines.T, np.eye(2), rtol=0, atol=COSINE_TOLERANCE))
+
+
+def _header(path: Path) -> SliceHeader | None:
     data = _dataset(path)
     if data is None or "Rows" not in data:
         return None
@@ -100,8 +141,6 @@ def _dataset(path: Path) -> pydicom.Dataset | None:
         if path.suffix.lower() in DICOM_ENDINGS:
             raise DicomError(f"{path} is damaged: it does not begin as a DICOM file") from None
         return None
-    except (OSError, EOFError, ValueError) as error:
-        raise DicomError(f"{path} cannot be read: {error}") from error
 
 
 def _check_pixels(path: Path, data: pydicom.Dataset) -> None:
