@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from .commands import batch
 from .core.degradation import DEGRADATIONS
 from .core.engine import DEVICES, METHODS, PRECISIONS, SCALES, Cancelled
 from .core.models import ModelError, available_models
@@ -60,8 +61,12 @@ def _missing(package: str | None) -> str:
 
 
 def _upscale(options: argparse.Namespace) -> None:
+    if options.recursive:
+        batch.batch(options)
+        return
     from .commands.upscale import upscale
 
+    batch.check_single(options)
     upscale(options)
 
 
@@ -167,6 +172,8 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--single-slice", action="store_true", help="accept a volume of one slice")
     parser.add_argument("--repair", action="store_true", help="set NaN and infinite voxels to the smallest finite one")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    parser.set_defaults(cancelled=None, images=None)
+    batch.add_options(parser)
 
 
 def _add_info(commands: argparse._SubParsersAction) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import slicer
 from vtkmodules.vtkCommonCore import vtkCollection, vtkOutputWindow, vtkStringOutputWindow
 
@@ -14,6 +17,19 @@ def current_scene() -> slicer.vtkMRMLScene:
     if getattr(slicer, "mrmlScene", None) is None:
         slicer.mrmlScene = _new_scene()
     return slicer.mrmlScene
+
+
+@contextmanager
+def scene_kept() -> Iterator[None]:
+    """Leave the scene as it was: nodes that come within are removed at the end, singletons excepted."""
+    scene = current_scene()
+    before = {scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes())}
+    try:
+        yield
+    finally:
+        for node in [scene.GetNthNode(n) for n in range(scene.GetNumberOfNodes())]:
+            if node.GetID() not in before and not node.IsSingleton() and scene.IsNodePresent(node):
+                scene.RemoveNode(node)
 
 
 def application_logic() -> slicer.vtkSlicerApplicationLogic:
