@@ -44,14 +44,14 @@ class BatchError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: its state, the result or the reason in words, and where and how long it ran."""
+    """What became of a job: its state, result or reason in words, the time it took, and the process that did it."""
 
     job: Job
     state: str
     text: str
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
-    host: str = ""
+    worker: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Ledger:
     @contextlib.contextmanager
     def aside(self, job: Job) -> Iterator[Path]:
         """A path to make a job's output at; removed at the end with whatever is left there."""
-        with tempfile.TemporaryDirectory(prefix=f"{platform.node()}-{os.getpid()}-", dir=self._work) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{_here()}-", dir=self._work) as folder:
             yield Path(folder) / job.output.name
 
     def put(self, job: Job, made: Path, record: dict[str, Any]) -> None:
@@ -248,7 +248,7 @@ def run_job(job: Job, plan: Plan, work: Work, cancelled: IsCancelled | None = No
         except Exception as error:  # one bad input must not stop the others
             logging.debug("%s failed:", job.name, exc_info=True)
             state, text = FAILED, _in_words(error)
-    return Outcome(job, state, text, tuple(warnings), time.monotonic() - start, platform.node())
+    return Outcome(job, state, text, tuple(warnings), time.monotonic() - start, _here())
 
 
 def _attempt(job: Job, plan: Plan, work: Work, cancelled: IsCancelled | None) -> tuple[str, str]:
@@ -283,6 +283,10 @@ def _check_place(plan: Plan) -> None:
         raise BatchError(f"{here} has DURNSuperRes {__version__}, and the batch was begun with {plan.version}")
     if plan.model != _model_of(plan.options):
         raise BatchError(f"{here} has another model than the one the batch was begun with")
+
+
+def _here() -> str:
+    return f"{platform.node()}-{os.getpid()}"
 
 
 def _in_words(error: Exception) -> str:

@@ -160,7 +160,10 @@ def _outcome(future: Future, job: Job) -> Outcome:
 
     error = future.exception()
     if error is None:
-        return future.result()
+        outcome: Outcome = future.result()
+        for warning in outcome.warnings:
+            logging.warning("%s", warning)
+        return outcome
     if isinstance(error, KilledWorker):
         return Outcome(job, FAILED, f"{error.allowed_failures + 1} workers died of it (out of memory?)")
     if isinstance(error, ModuleNotFoundError):

@@ -79,7 +79,8 @@ def batch(options: argparse.Namespace) -> None:
             outcomes += [Outcome(job, NOT_DONE, "the batch ended before") for job in missing]
             outcomes.sort(key=lambda outcome: outcome.job.name)
             _write_report(folder, plan, cohort, outcomes, begun)
-            _print_table(outcomes)
+            if not options.quiet:
+                _print_table(outcomes)
     failed = sum(outcome.state == FAILED for outcome in outcomes)
     if failed:
         raise BatchError(f"{failed} of {len(outcomes)} failed; {plan.output / REPORT} says why")
@@ -112,11 +113,11 @@ def _run(jobs: tuple[Job, ...], plan: Plan, options: argparse.Namespace) -> Outc
 
 
 def work(options: argparse.Namespace) -> str:
-    """Upscale one input as ``durn-superres upscale`` does, and leave the scene as it was."""
-    from ..scene.app import scene_kept
+    """Upscale one input as ``durn-superres upscale`` does, in a scene of its own."""
+    from ..scene.app import scene_of_its_own
     from .upscale import upscale_one
 
-    with scene_kept():
+    with scene_of_its_own():
         return upscale_one(options)
 
 
@@ -186,5 +187,5 @@ def _entry(outcome: Outcome) -> dict[str, Any]:
         "text": outcome.text,
         "warnings": list(outcome.warnings),
         "seconds": round(outcome.seconds, 3),
-        "host": outcome.host or None,
+        "worker": outcome.worker or None,
     }

@@ -20,16 +20,15 @@ def current_scene() -> slicer.vtkMRMLScene:
 
 
 @contextmanager
-def scene_kept() -> Iterator[None]:
-    """Leave the scene as it was: nodes that come within are removed at the end, singletons excepted."""
-    scene = current_scene()
-    before = {scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes())}
+def scene_of_its_own() -> Iterator[None]:
+    """Work in a new scene within, in plain Python: what is done has the same result whatever was done before."""
+    global _application_logic
+    before = getattr(slicer, "mrmlScene", None), _application_logic
+    slicer.mrmlScene = _new_scene()
     try:
         yield
     finally:
-        for node in [scene.GetNthNode(n) for n in range(scene.GetNumberOfNodes())]:
-            if node.GetID() not in before and not node.IsSingleton() and scene.IsNodePresent(node):
-                scene.RemoveNode(node)
+        slicer.mrmlScene, _application_logic = before
 
 
 def application_logic() -> slicer.vtkSlicerApplicationLogic:
