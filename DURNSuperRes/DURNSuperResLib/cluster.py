@@ -13,6 +13,7 @@ What Dask does, and what follows from it here:
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -124,7 +125,7 @@ def _resources(client: Client, plan: Plan) -> dict[str, int] | None:
     if not client.nthreads():
         logging.info("waiting for the first worker")
         client.wait_for_workers(1)
-    offers = (worker["resources"] for worker in client.scheduler_info()["workers"].values())
+    offers = (worker["resources"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
     return GPU if _wants_gpu(plan) and any(offer.get("GPU", 0) >= 1 for offer in offers) else None
 
 
@@ -137,7 +138,7 @@ def _places(client: Client, resources: dict[str, int] | None) -> int:
     if client.status != "running":
         raise BatchError("the connection to the Dask scheduler was lost")
     try:
-        found = client.scheduler_info()["workers"].values()
+        found = client.scheduler_info(n_workers=-1)["workers"].values()
     except OSError as error:
         raise BatchError("the connection to the Dask scheduler was lost") from error
     return max(1, sum(resources is None or worker["resources"].get("GPU", 0) >= 1 for worker in found))
@@ -149,7 +150,7 @@ def _finished(out: dict[Any, Job]) -> list[Future]:
 
     try:
         return list(wait(list(out), timeout=LOOK_FOR_WORKERS_S, return_when="FIRST_COMPLETED").done)
-    except TimeoutError:
+    except (TimeoutError, asyncio.TimeoutError):  # one and the same from Python 3.11 on
         return []
     except CancelledError:
         raise BatchError("the connection to the Dask scheduler was lost") from None
