@@ -262,7 +262,10 @@ def _attempt(job: Job, plan: Plan, work: Work, cancelled: IsCancelled | None) ->
     with ledger.aside(job) as made:
         given = {"input": job.source, "output": made, "series": job.series or None, "images": job.files}
         how = {"quiet": plan.quiet, "verbose": False, "overwrite": False, "cancelled": cancelled}
-        text = work(argparse.Namespace(**plan.options, **given, **how))
+        try:
+            text = work(argparse.Namespace(**plan.options, **given, **how))
+        except OSError as error:  # the place where it was made says nothing to the user
+            raise OSError(str(error).replace(str(made), str(plan.output / job.output))) from error
         ledger.put(job, made, wanted)
     return DONE, text
 

@@ -105,7 +105,6 @@ def digest_of(files: Sequence[Path]) -> str:
 
 def _file_job(path: Path, folder: Path) -> Job:
     from .scene.headers import facts_of
-    from .scene.sequence_storage import SEQUENCE_ENDING, WRITABLE, ending
     from .scene.storage import InputError
 
     cine, voxels = False, 0
@@ -114,19 +113,24 @@ def _file_job(path: Path, folder: Path) -> Job:
         cine, voxels = facts.is_cine, int(np.prod(facts.size)) * facts.phases
     except InputError:
         pass  # whoever reads the file says what is wrong with it
-    known = ending(path)
-    wanted = IN_ONE_FILE.get(known, known)
-    if cine and wanted not in WRITABLE:
-        wanted = SEQUENCE_ENDING
     name = path.relative_to(folder)
     return Job(
         name=name.as_posix(),
         source=path,
         series="",
         files=(path, *_data_files(path)),
-        output=name.with_name(path.name[: -len(known)] + wanted),
+        output=name.with_name(output_name(path.name, cine=cine)),
         voxels=voxels,
     )
+
+
+def output_name(name: str, *, cine: bool = False) -> str:
+    """The name of the output for a file: its own, with an ending that holds a volume or a cine in one file."""
+    from .scene.sequence_storage import SEQUENCE_ENDING, WRITABLE, ending
+
+    known = ending(Path(name))
+    wanted = IN_ONE_FILE.get(known, known)
+    return name[: -len(known)] + (SEQUENCE_ENDING if cine and wanted not in WRITABLE else wanted)
 
 
 def _data_files(header: Path) -> list[Path]:
