@@ -33,6 +33,7 @@ LOCAL = "local"
 LOOK_FOR_WORKERS_S = 2
 MEMORY_OF_A_WORKER = 2 * 2**30
 GPU = {"GPU": 1}
+ON_LOOPBACK = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "dashboard": False}
 # Dask has its workers give freed memory back at once; the network then takes almost twice the time of the CPU.
 MEMORY_KEPT = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
 
@@ -68,15 +69,17 @@ def local_cluster(plan: Plan, workers: int | None = None) -> SpecCluster:
     import dask
     from distributed import Nanny, Scheduler, SpecCluster
 
+    spec = {n: {"cls": Nanny, "options": options} for n, options in enumerate(worker_options(plan, workers))}
+    with dask.config.set(MEMORY_KEPT):
+        return SpecCluster(spec, {"cls": Scheduler, "options": ON_LOOPBACK}, silence_logs=logging.CRITICAL)
+
+
+def worker_options(plan: Plan, workers: int | None = None) -> list[dict[str, Any]]:
+    """The options of each local worker's Nanny."""
     gpus = _gpus() if _wants_gpu(plan) else []
     count = workers or len(gpus) or _workers_that_fit()
-    host = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "dashboard": False}
-    options = {"nthreads": 1, "memory_limit": 0, "preload": (__name__,), "silence_logs": logging.CRITICAL, **host}
-    spec = {
-        n: {"cls": Nanny, "options": options | (_on_gpu(gpus[n % len(gpus)]) if gpus else {})} for n in range(count)
-    }
-    with dask.config.set(MEMORY_KEPT):
-        return SpecCluster(spec, {"cls": Scheduler, "options": host}, silence_logs=logging.CRITICAL)
+    options = {"nthreads": 1, "memory_limit": 0, "preload": (__name__,), "silence_logs": logging.CRITICAL}
+    return [options | ON_LOOPBACK | (_on_gpu(gpus[n % len(gpus)]) if gpus else {}) for n in range(count)]
 
 
 def dask_setup(_: Worker) -> None:

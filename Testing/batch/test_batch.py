@@ -319,6 +319,17 @@ def test_a_folder_that_changes_meanwhile_gives_no_wrong_stack(
     assert "has changed since its stacks were listed" in texts(tmp_path / "out")["p3/study #1"]
 
 
+def test_a_full_disk_is_told_with_the_name_of_the_output(
+    three: Path, tmp_path: Path, voxels: np.ndarray, full_disk: Callable
+) -> None:
+    write_volume(three / "b.nrrd", np.tile(voxels, (1, 6, 6)))
+    with full_disk(60_000):
+        assert run(three, tmp_path / "out") == 1
+    assert states(tmp_path / "out") == {"a.nrrd": "done", "b.nrrd": "failed", "c.nrrd": "done"}
+    assert texts(tmp_path / "out")["b.nrrd"].startswith(f"{tmp_path / 'out' / 'b.nrrd'} could not be written in full")
+    assert run(three, tmp_path / "out") == 0
+
+
 BAD_RUNS: dict[str, tuple[list[str], str]] = {
     "one file": (["in/a.nrrd", "-o", "out", "--recursive"], "--recursive needs a folder of inputs"),
     "output is input": (["in", "-o", "in", "--recursive"], "must be another than the input folder"),

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import gate as gated
+from DURNSuperResLib import cluster as cluster_module
 from DURNSuperResLib.batch import DONE, FAILED, Ledger, Outcome, Plan, run_here
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.cluster import run_on_dask
@@ -174,6 +175,15 @@ def test_jobs_want_a_gpu_where_a_worker_offers_one(three: Path, tmp_path: Path, 
         outcomes = list(run_on_dask(jobs, plan, work, cluster.address, None))
     assert {outcome.state for outcome in outcomes} == {DONE}
     assert {outcome.worker.rpartition("-")[2] for outcome in outcomes} == {str(owner.pid)}
+
+
+def test_local_workers_have_a_gpu_each(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_gpus", lambda: ["0", "3"])
+    network = Plan(plan.output, OPTIONS | {"method": "durn"}, "")
+    found = [(o["resources"], o["env"]["CUDA_VISIBLE_DEVICES"]) for o in cluster_module.worker_options(network)]
+    assert found == [({"GPU": 1}, "0"), ({"GPU": 1}, "3")]
+    on_cpu = Plan(plan.output, network.options | {"device": "cpu"}, "")
+    assert ["resources" in options for options in cluster_module.worker_options(on_cpu, 3)] == [False] * 3
 
 
 def test_the_command_line_on_a_cluster_and_again(cohort: Path, tmp_path: Path, cluster: Cluster) -> None:
