@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.commands import batch
@@ -19,20 +20,37 @@ GO, UNTIL_CANCELLED = b"g", b"c"
 LONGEST_WAIT_S = 60
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A job that has begun to compute and stands still: its process and the name of its input."""
+
+    pid: int
+    name: str
+    connection: socket.socket
+
+    def go(self, word: bytes = GO) -> None:
+        """Let the job go on, at once or when it is cancelled."""
+        self.connection.sendall(word)
+
+    def answer(self) -> bytes:
+        """What the job says when it goes on; nothing from a process that has died."""
+        return self.connection.recv(20)
+
+
 class Gate:
-    """The test's side: each arrival is a job that has begun to compute and stands still."""
+    """The test's side."""
 
     def __init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.settimeout(LONGEST_WAIT_S)
         self.address = "{}:{}".format(*self._server.getsockname())
 
-    def arrivals(self) -> Iterator[tuple[int, str, Callable[[bytes], None]]]:
-        """Process, input file name, and how to let the job go on, as they come."""
+    def arrivals(self) -> Iterator[Arrival]:
+        """The jobs as they come."""
         while True:
             connection, _ = self._server.accept()
             pid, name = connection.makefile().readline().split()
-            yield int(pid), name, connection.sendall
+            yield Arrival(int(pid), name, connection)
 
     def close(self) -> None:
         self._server.close()
@@ -40,26 +58,27 @@ class Gate:
 
 def work(options: argparse.Namespace) -> str:
     """The work of the batch command, stopped at the gate before its first batch of slices."""
-    wanted, passed = options.cancelled, []
+    is_cancelled, passed = options.cancelled or bool, []
 
     def cancelled() -> bool:
         if not passed:
             passed.append(True)
-            _stop(options.input.name, wanted)
-        return wanted is not None and wanted()
+            _stop(options.input.name, is_cancelled)
+        return is_cancelled()
 
     options.cancelled = cancelled
     return WORK(options)
 
 
-def _stop(name: str, wanted: Callable[[], bool] | None) -> None:
+def _stop(name: str, is_cancelled: Callable[[], bool]) -> None:
     host, port = os.environ["DURN_GATE"].split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(f"{os.getpid()} {name}\n".encode())
-        word = connection.recv(1)
-    end = time.monotonic() + LONGEST_WAIT_S
-    while word == UNTIL_CANCELLED and not wanted() and time.monotonic() < end:
-        pass
+        end = time.monotonic() + LONGEST_WAIT_S
+        if connection.recv(1) == UNTIL_CANCELLED:
+            while not is_cancelled() and time.monotonic() < end:
+                pass
+            connection.sendall(b"cancelled" if is_cancelled() else b"never cancelled")
 
 
 WORK = batch.work

@@ -280,12 +280,12 @@ def test_after_a_kill_the_rest_is_done(three: Path, tmp_path: Path, gate: Gate) 
     command_line = ["upscale", str(three), "-o", str(output), "--recursive", *BICUBIC]
     process = subprocess.Popen([sys.executable, str(Path(__file__).parents[1] / "gate.py"), *command_line])
     arrivals = gate.arrivals()
-    _, first, go = next(arrivals)
-    go(b"g")
-    pid, second, _ = next(arrivals)
-    os.kill(pid, signal.SIGKILL)
+    first = next(arrivals)
+    first.go()
+    second = next(arrivals)
+    os.kill(second.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert (first, second) == ("a.nrrd", "b.nrrd")
+    assert (first.name, second.name) == ("a.nrrd", "b.nrrd")
     assert list(contents(output)) == ["a.nrrd"]
     assert run(three, output) == 0
     assert states(output) == {"a.nrrd": "skipped", "b.nrrd": "done", "c.nrrd": "done"}

@@ -21,7 +21,7 @@ from DURNSuperResLib.cli import main
 from DURNSuperResLib.cluster import run_on_dask
 from DURNSuperResLib.cohort import Job, find_jobs
 from DURNSuperResLib.commands.batch import work
-from gate import GO, UNTIL_CANCELLED, Gate
+from gate import UNTIL_CANCELLED, Gate
 
 from .conftest import BICUBIC, contents, states, texts
 
@@ -125,14 +125,14 @@ def test_a_worker_killed_while_it_computes_costs_nothing(
         cluster.add_worker()
     running = Running(jobs, plan, cluster.address)
     arrivals = gate.arrivals()
-    killed, name, _ = next(arrivals)
-    os.kill(killed, signal.SIGKILL)
-    seen = [name]
+    killed = next(arrivals)
+    os.kill(killed.pid, signal.SIGKILL)
+    seen = [killed.name]
     while len(seen) < len(jobs) + 1:
-        pid, name, go = next(arrivals)
-        assert pid != killed
-        seen.append(name)
-        go(GO)
+        arrival = next(arrivals)
+        assert arrival.pid != killed.pid
+        seen.append(arrival.name)
+        arrival.go()
     outcomes = running.ended()
     assert {outcome.job: outcome.state for outcome in outcomes} == dict.fromkeys(jobs, DONE)
     assert sorted(seen) == sorted([*(job.source.name for job in jobs), seen[0]])
@@ -145,8 +145,7 @@ def test_a_job_that_kills_its_workers_spoils_itself_alone(
 ) -> None:
     jobs = find_jobs(three, plan.output).jobs
     with contextlib.closing(Cluster(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")) as cluster:
-        for _ in range(3):
-            cluster.add_worker()
+        cluster.add_worker("--nanny")  # on which all jobs would wait together, were they not held back
         threading.Thread(target=_kill_all_that_begin, args=("a.nrrd", gate), daemon=True).start()
         outcomes = {outcome.job.name: outcome for outcome in Running(jobs, plan, cluster.address).ended()}
     assert {name: outcome.state for name, outcome in outcomes.items()} == {
@@ -159,11 +158,11 @@ def test_a_job_that_kills_its_workers_spoils_itself_alone(
 
 def _kill_all_that_begin(name: str, gate: Gate) -> None:
     with contextlib.suppress(OSError):  # until the gate is closed
-        for pid, arrived, go in gate.arrivals():
-            if arrived == name:
-                os.kill(pid, signal.SIGKILL)
+        for arrival in gate.arrivals():
+            if arrival.name == name:
+                os.kill(arrival.pid, signal.SIGKILL)
             else:
-                go(GO)
+                arrival.go()
 
 
 def test_jobs_want_a_gpu_where_a_worker_offers_one(three: Path, tmp_path: Path, cluster: Cluster) -> None:
@@ -243,9 +242,10 @@ def test_ctrl_c_stops_the_workers_and_leaves_nothing_partial(
         text=True,
         start_new_session=True,
     )
-    _, _, go = next(gate.arrivals())
+    arrival = next(gate.arrivals())
     os.killpg(client.pid, signal.SIGINT)
-    go(UNTIL_CANCELLED)
+    arrival.go(UNTIL_CANCELLED)
+    assert arrival.answer() == b"cancelled"
     _, text = client.communicate(timeout=60)
     assert client.returncode == 1
     assert text.splitlines()[-1] == "durn-superres: cancelled"
