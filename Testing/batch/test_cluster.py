@@ -146,23 +146,20 @@ def test_a_job_that_kills_its_workers_spoils_itself_alone(
     jobs = find_jobs(three, plan.output).jobs
     with contextlib.closing(Cluster(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")) as cluster:
         cluster.add_worker("--nanny")  # on which all jobs would wait together, were they not held back
-        threading.Thread(target=_kill_all_that_begin, args=("a.nrrd", gate), daemon=True).start()
-        outcomes = {outcome.job.name: outcome for outcome in Running(jobs, plan, cluster.address).ended()}
+        running, arrivals = Running(jobs, plan, cluster.address), gate.arrivals()
+        for _ in range(2):
+            arrival = next(arrivals)
+            assert arrival.name == "a.nrrd"
+            os.kill(arrival.pid, signal.SIGKILL)
+        for _ in jobs[1:]:
+            next(arrivals).go()
+        outcomes = {outcome.job.name: outcome for outcome in running.ended()}
     assert {name: outcome.state for name, outcome in outcomes.items()} == {
         "a.nrrd": FAILED,
         "b.nrrd": DONE,
         "c.nrrd": DONE,
     }
     assert outcomes["a.nrrd"].text == "2 workers died of it (out of memory?)"
-
-
-def _kill_all_that_begin(name: str, gate: Gate) -> None:
-    with contextlib.suppress(OSError):  # until the gate is closed
-        for arrival in gate.arrivals():
-            if arrival.name == name:
-                os.kill(arrival.pid, signal.SIGKILL)
-            else:
-                arrival.go()
 
 
 def test_jobs_want_a_gpu_where_a_worker_offers_one(three: Path, tmp_path: Path, cluster: Cluster) -> None:
