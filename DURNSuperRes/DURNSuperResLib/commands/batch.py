@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ..batch import DONE, FAILED, SKIPPED, BatchError, Ledger, Outcome, Outcomes, Plan, foresee, run_here
-from ..cluster import run_on_dask
 from ..cohort import Cohort, Job, find_jobs
 
 NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
@@ -108,6 +107,8 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _run(jobs: tuple[Job, ...], plan: Plan, options: argparse.Namespace) -> Outcomes:
     if options.dask:
+        from ..cluster import run_on_dask
+
         return run_on_dask(jobs, plan, work, options.dask, options.workers)
     return run_here(jobs, plan, work)
 
