@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from .commands import batch
 from .core.models import ModelError, available_models
 from .core.options import DEGRADATION_NAMES, DEVICES, METHODS, PRECISIONS, SCALES
 from .progress import ProgressBar
@@ -67,8 +68,12 @@ def _missing(package: str | None) -> str:
 
 
 def _upscale(options: argparse.Namespace) -> None:
+    if options.recursive:
+        batch.batch(options)
+        return
     from .commands.upscale import upscale
 
+    batch.check_single(options)
     upscale(options)
 
 
@@ -174,6 +179,8 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--single-slice", action="store_true", help="accept a volume of one slice")
     parser.add_argument("--repair", action="store_true", help="set NaN and infinite voxels to the smallest finite one")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    parser.set_defaults(cancelled=None, images=None)
+    batch.add_options(parser)
 
 
 def _add_info(commands: argparse._SubParsersAction) -> None:

@@ -1,3 +1,4 @@
-"""The version of the extension and of its Python package."""
+"""The version of the extension and of its Python package, and the mark of the folders that it fills."""
 
 __version__ = "0.1.0"
+LEDGER_FOLDER = ".durn-superres"  # in a folder of batch results; such a folder is never input

@@ -25,15 +25,17 @@ FILE_ENDING = re.compile(r"\.[a-z]{2,5}", re.IGNORECASE)
 def upscale(options: argparse.Namespace) -> None:
     """Run the command."""
     start = time.monotonic()
-    if options.input.is_dir():
-        summary = _from_dicom(options)
-    elif options.series is not None:
-        raise ValueError(f"--series chooses from a DICOM folder, and {options.input} is none")
-    elif _is_cine(options.input):
-        summary = _cine_file(options)
-    else:
-        summary = _volume_file(options)
+    summary = upscale_one(options)
     logging.info("%s: %s, %.1f s%s. %s", options.output, summary, time.monotonic() - start, _peak_memory(), NOTICE)
+
+
+def upscale_one(options: argparse.Namespace) -> str:
+    """Upscale one input into one output; the result in words."""
+    if options.input.is_dir():
+        return _from_dicom(options)
+    if options.series is not None:
+        raise ValueError(f"--series chooses from a DICOM folder, and {options.input} is none")
+    return _cine_file(options) if _is_cine(options.input) else _volume_file(options)
 
 
 def _volume_file(options: argparse.Namespace) -> str:
@@ -59,6 +61,8 @@ def _from_dicom(options: argparse.Namespace) -> str:
 
     contents = contents_of(options.input)
     stack = choose_stack(contents, options.series)
+    if options.images is not None and {image.path for image in stack.every_frame} != set(options.images):
+        raise ValueError(f"{options.input} has changed since its stacks were listed; run it again")
     for note in stack.notes:
         logging.warning("%s: %s", options.input, note)
     return _dicom_cine(stack, options) if stack.phases > 1 else _dicom_static(stack, options)
@@ -157,7 +161,7 @@ def _upscaled_sequence(
 
 
 def _choices(options: argparse.Namespace, slice_axis: str | None) -> dict[str, Any]:
-    names = ("scale", "method", "device", "precision", "keep_type")
+    names = ("scale", "method", "device", "precision", "keep_type", "cancelled")
     return {name: getattr(options, name) for name in names} | {"slice_axis": slice_axis or options.slice_axis}
 
 

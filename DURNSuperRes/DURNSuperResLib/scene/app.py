@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import slicer
 from vtkmodules.vtkCommonCore import vtkCollection, vtkOutputWindow, vtkStringOutputWindow
 
@@ -14,6 +17,18 @@ def current_scene() -> slicer.vtkMRMLScene:
     if getattr(slicer, "mrmlScene", None) is None:
         slicer.mrmlScene = _new_scene()
     return slicer.mrmlScene
+
+
+@contextmanager
+def scene_of_its_own() -> Iterator[None]:
+    """Work in a new scene within, in plain Python: what is done has the same result whatever was done before."""
+    global _application_logic
+    before = getattr(slicer, "mrmlScene", None), _application_logic
+    slicer.mrmlScene = _new_scene()
+    try:
+        yield
+    finally:
+        slicer.mrmlScene, _application_logic = before
 
 
 def application_logic() -> slicer.vtkSlicerApplicationLogic:

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import slicer
 
-ENDINGS = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
-
 
 def main(arguments: list[str]) -> int:
     """Run the batch and return the exit code."""
@@ -22,9 +20,11 @@ def main(arguments: list[str]) -> int:
         options = _parser().parse_args(arguments)
     except SystemExit as stop:  # argparse's own exit would be lost in Slicer
         return stop.code or 0
-    volumes = sorted(path for path in options.input.glob("*") if path.name.lower().endswith(ENDINGS))
+    from DURNSuperResLib.scene.storage import READABLE
+
+    volumes = sorted(path for path in options.input.glob("*") if path.name.lower().endswith(READABLE))
     if not volumes:
-        logging.error("%s holds no volume (%s)", options.input, ", ".join(ENDINGS))
+        logging.error("%s holds no volume (%s)", options.input, ", ".join(READABLE))
         return 1
     options.output.mkdir(parents=True, exist_ok=True)
     return 1 if [path for path in volumes if not _upscale(path, options)] else 0
@@ -32,9 +32,10 @@ def main(arguments: list[str]) -> int:
 
 def _upscale(path: Path, options: argparse.Namespace) -> bool:
     from DURNSuperRes import DURNSuperResLogic
+    from DURNSuperResLib.cohort import output_name
     from DURNSuperResLib.scene.storage import read_volume, write_volume
 
-    target = options.output / path.name.replace(".nhdr", ".nrrd").replace(".mhd", ".mha")
+    target = options.output / output_name(path.name)
     try:
         source = read_volume(path)
         result = DURNSuperResLogic().process(source, scale=options.scale, method=options.method, device=options.device)

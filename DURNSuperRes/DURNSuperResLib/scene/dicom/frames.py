@@ -21,6 +21,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
+from ...version import LEDGER_FOLDER
 from .plain import DICOM_ENDINGS, quiet_pydicom
 
 TIME_TAGS = ("TriggerTime", "NominalCardiacTriggerDelayTime", "TemporalPositionIdentifier", "TemporalPositionIndex")
@@ -144,17 +145,22 @@ def read_folder(folder: Path) -> tuple[list[Frame], list[Aside], int]:
     frames: list[Frame] = []
     asides: list[Aside] = []
     others = 0
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for path in (Path(parent) / name for name in sorted(names)):
-            found = read_frames(path)
-            if found is None:
-                others += 1
-            elif isinstance(found, Aside):
-                asides.append(found)
-            else:
-                frames += found
+    for path in files_below(folder):
+        found = read_frames(path)
+        if found is None:
+            others += 1
+        elif isinstance(found, Aside):
+            asides.append(found)
+        else:
+            frames += found
     return frames, asides, others
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, sorted, without those in folders of batch results, which are never input."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not (Path(parent) / name / LEDGER_FOLDER).is_dir())
+        yield from (Path(parent) / name for name in sorted(names))
 
 
 def read_frames(path: Path) -> list[Frame] | Aside | None:

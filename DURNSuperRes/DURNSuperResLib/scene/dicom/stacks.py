@@ -117,7 +117,13 @@ def contents_of(folder: Path) -> Contents:
     frames, asides, others = read_folder(folder)
     if not frames and not asides:
         raise DicomError(f"{folder} holds no DICOM image")
+    return contents_from(folder, frames, asides, others)
+
+
+def contents_from(folder: Path, frames: list[Frame], asides: list[Aside], others: int) -> Contents:
+    """What :func:`contents_of` says of a folder whose files have been read."""
     frames, notes = drop_copies(frames)
+    asides = list(asides)
     for image in [image for image in frames if image.localiser]:
         asides.append(Aside(image.path, "a localiser", False, image.series, label_of(image)))
     stacks = [_stack(locations) for locations in groups_of([image for image in frames if not image.localiser])]
