@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS = 256
+STEPS = 257  # odd, so that one of them is no difference at all
 SATURATION_PERCENTILE = 99.5
-EASE = 0.7  # opacity rises fast at first, so that faint structure is seen
 LESS, MORE = (64, 140, 255), (255, 133, 31)
 CERTAIN, DOUBTFUL = (140, 26, 140), (255, 219, 51)
 
@@ -20,14 +19,14 @@ def difference_colours() -> NDArray[np.float32]:
     """``(steps, 4)`` red, green, blue and opacity 0 to 1, from less through clear to more."""
     share = np.linspace(-1, 1, STEPS)
     colours = np.where(share[:, None] < 0, LESS, MORE)
-    return np.column_stack([colours, np.abs(share) ** EASE]).astype(np.float32)
+    return np.column_stack([colours, np.abs(share)]).astype(np.float32)
 
 
 def uncertainty_colours() -> NDArray[np.float32]:
     """As :func:`difference_colours`, from clear at zero to doubtful."""
     share = np.linspace(0, 1, STEPS)[:, None]
     colours = (1 - share) * CERTAIN + share * DOUBTFUL
-    return np.column_stack([colours, share[:, 0] ** EASE]).astype(np.float32)
+    return np.column_stack([colours, share[:, 0]]).astype(np.float32)
 
 
 def saturation(values: NDArray) -> float:

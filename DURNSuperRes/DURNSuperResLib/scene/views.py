@@ -258,7 +258,7 @@ def check_overlap(a: slicer.vtkMRMLVolumeNode, b: slicer.vtkMRMLVolumeNode) -> N
 def _pixels(image: vtk.vtkImageData) -> NDArray[np.uint8]:
     columns, rows, _ = image.GetDimensions()
     values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)
-    return np.ascontiguousarray(values[::-1, :, :3])
+    return np.where(values[::-1, :, 3:] > 0, values[::-1, :, :3], np.uint8(0))  # black where there is no volume
 
 
 def _labelled(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:

@@ -29,7 +29,6 @@ from .uploads import PrivateFolder, TooLarge
 logger = logging.getLogger(__name__)
 
 ZOOM_STEP = 1.25
-CLOSE_SECONDS = 5
 FAILURES = (ValueError, OSError, ModelError, RuntimeError, MemoryError)
 FROM_PAGE = ("slice", "phase", "window", "level", "overlay")
 CHATTY = ("aiohttp.access", "wslink", "trame", "trame_server", "trame_client")
@@ -74,11 +73,11 @@ class Viewer:
         def begin(**_: Any) -> None:
             for area in self._areas:
                 controller.rc_area_register(area)
+            self._start(self._frames.run())
             ready(self._server.port)
 
         controller.on_server_bind.add(bind)
         controller.on_server_ready.add(begin)
-        self._start(self._frames.run())
         try:
             await _started(self._server, place)
         finally:
@@ -135,7 +134,8 @@ class Viewer:
 
     def _show(self) -> int:
         """Bring the page to what the session is at."""
-        self._state.update(page_state(self._session))
+        with self._state:
+            self._state.update(page_state(self._session))
         return self._frames.ask()
 
     def _take(self, **state: Any) -> None:
@@ -192,9 +192,8 @@ class Viewer:
         """Phase after phase, at the speed of the heart as far as the views can be drawn that fast."""
         while self._state.playing:
             start = time.monotonic()
-            with self._state:
-                self._session.phase = (self._session.phase + 1) % self._session.phases
-                number = self._show()
+            self._session.phase = (self._session.phase + 1) % self._session.phases
+            number = self._show()
             await self._frames.shown(number)
             await asyncio.sleep(max(0.0, 1 / self._session.frames_per_second - (time.monotonic() - start)))
 
@@ -258,8 +257,8 @@ def page_state(session: Session) -> dict[str, Any]:
 
 
 async def _started(server: Server, place: Place) -> None:
-    """Run the web server; it would take its options from this process's command line, so it is shown an empty one."""
-    os.environ["WSLINK_READY_MSG"] = ""
+    """Run the web server, which would else take its options from this process's command line."""
+    os.environ |= {"WSLINK_READY_MSG": "", "WSLINK_WS_COMPRESS": "0"}  # pictures are compressed already
     arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
         running = server.start(

@@ -27,7 +27,7 @@ from .images import Image, read_image
 
 OVERLAYS = ("none", "difference", "uncertainty")
 ZOOMS = (1.0, 16.0)
-DIFFERENCE_SHARE = 0.25  # of the window, at which the difference's colours are full
+DIFFERENCE_SHARE = 0.2  # of the window, at which the difference's colours are full
 SMALLEST, LARGEST = 32, 2048  # edge of a view in pixels
 FRAMES_PER_SECOND = (2.0, 30.0)
 UNTIMED_FRAMES_PER_SECOND = 15.0
@@ -55,6 +55,7 @@ class Session:
         self._lock = threading.Lock()
         self._worker = Worker(lambda: None)
         self._stop = threading.Event()
+        self._upscaling = False
         self._slice_axis = slice_axis
         self._images: list[Image] = []
         self._uncertainty: Image | None = None
@@ -79,7 +80,7 @@ class Session:
                 of different numbers of phases.
             RuntimeError: an upscaling is under way.
         """
-        if self._worker.busy:
+        if self._upscaling:
             raise RuntimeError("an upscaling is under way; wait for it or cancel it")
         read: list[Image] = []
         try:
@@ -239,14 +240,18 @@ class Session:
             Cancelled: :meth:`cancel` was called.
             RuntimeError: another upscaling is under way, or there is no original.
         """
-        if not self._images or self._worker.busy:
+        if not self._images or self._upscaling:
             raise RuntimeError("there is nothing to upscale" if not self._images else "an upscaling is under way")
         self._stop.clear()
         original = self._images[0]
         options: dict[str, Any] = {"method": method, "device": device, "progress": progress, "run": self._unlocked}
         options |= {"cancelled": self._stop.is_set, "slice_axis": self._slice_axis}
         upscale = upscale_volume if original.sequence is None else upscale_sequence
-        result = Image.of(upscale(original.source, scale=scale, **options))
+        self._upscaling = True
+        try:
+            result = Image.of(upscale(original.source, scale=scale, **options))
+        finally:
+            self._upscaling = False
         self._close_views()
         for image in self._all[1:]:
             image.remove()
