@@ -154,9 +154,16 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[[Served], Any]]:
-    """Opens a viewer's page, and holds it to saying no error and asking no other host for anything."""
-    complaints: list[str] = []
+def complaints() -> Iterator[list[str]]:
+    """Errors that pages tell and requests that they make of other hosts; there must be none left at the end."""
+    found: list[str] = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def open_page(browser: Any, complaints: list[str]) -> Iterator[Callable[[Served], Any]]:
+    """Opens a viewer's page and listens to its complaints."""
     contexts = []
 
     def note_request(request: Any, root: str) -> None:
@@ -177,4 +184,3 @@ def open_page(browser: Any) -> Iterator[Callable[[Served], Any]]:
     yield start
     for context in contexts:
         context.close()
-    assert complaints == []

@@ -73,6 +73,7 @@ class PrivateFolder:
         return path
 
     def _place(self, name: str) -> Path:
+        name = name.replace("\\", "/").rpartition("/")[2]
         kind = ending(Path(name))
         if kind not in ACCEPTED:
             raise InputError(f"{_tame(name)} is none of {', '.join(ACCEPTED)}")
