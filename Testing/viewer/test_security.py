@@ -132,7 +132,7 @@ def test_a_file_is_kept_under_a_tame_name_and_replaced_by_the_next(files) -> Non
         assert path.parent.parent == folder.path
         assert path.name == "M_ller_heart.seq.nrrd"
         assert path.read_bytes() == voxels
-        other = receive(folder, ".nrrd", voxels)
+        other = receive(folder, "??.nrrd", voxels)
         assert (other.name, path.exists()) == ("upload.nrrd", False)
     assert not folder.path.exists()
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import slicer
 
+from dicoms import write_cine
 from DURNSuperResLib.core.engine import Cancelled
 from DURNSuperResLib.scene.app import current_scene
 from DURNSuperResLib.scene.headers import facts_of
@@ -93,6 +94,12 @@ def test_phases_of_a_cine_and_its_enlargement_go_together(session: Session, file
     third = session.pictures()
     assert all(np.abs(a.astype(float) - b).mean() > TOLERANCE for a, b in zip(first, third, strict=True))
     assert np.corrcoef(third[0].ravel(), third[1].ravel())[0, 1] > ALIKE
+
+
+def test_a_stack_of_a_dicom_folder_is_shown_as_a_cine(session: Session, tmp_path: Path) -> None:
+    session.open(write_cine(tmp_path / "in"), series="1")
+    assert (session.slices, session.phases) == (3, 4)
+    assert session.pictures()[0].std() > TOLERANCE
 
 
 def test_a_cine_keeps_one_window_for_all_phases(session: Session, files, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ class Viewer:
         self._areas = [Area(name, self._resize, self._mouse.event) for name in AREAS]
         self._frames = Frames(session.pictures, self._areas, self._fail)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opening = False
         self._set_up_state()
         add_page(self._server)
 
@@ -110,16 +111,20 @@ class Viewer:
 
     async def _where(self, request: web.Request) -> web.Response:
         """Where the websocket is, which trame's client asks before it guesses."""
-        return web.json_response({"sessionURL": f"{'wss' if request.secure else 'ws'}://USE_HOST/ws"})
+        scheme = "wss" if request.headers.get("Origin", "").startswith("https:") else "ws"
+        return web.json_response({"sessionURL": f"{scheme}://USE_HOST/ws"})
 
     async def _upload(self, request: web.Request) -> web.Response:
         try:
             blocks = request.content.iter_chunked(2**20)
             path = await self._folder.receive(request.query.get("name", ""), request.content_length, blocks)
+            self._opening = True
             await asyncio.to_thread(self._session.open, path)
         except FAILURES as error:
             status = 413 if isinstance(error, TooLarge) else 400
             return web.Response(status=status, text=" ".join(str(error).split()))
+        finally:
+            self._opening = False
         with self._state:
             self._state.update({"playing": False, "panel": False, "layout": "side", "smooth": False})
             self._show()
@@ -133,7 +138,9 @@ class Viewer:
         return web.FileResponse(path, headers={"Content-Disposition": f'attachment; filename="{path.name}"'})
 
     def _show(self) -> int:
-        """Bring the page to what the session is at."""
+        """Bring the page to what the session is at; returns the number of the pictures asked for."""
+        if self._opening:  # what is shown is on its way out
+            return 0
         with self._state:
             self._state.update(page_state(self._session))
         return self._frames.ask()
