@@ -149,17 +149,17 @@ def test_an_overlay_that_there_is_not_stays_off(session: Session, files) -> None
 def test_upscaling_a_volume_makes_the_second_image_and_lets_the_views_go_on(session: Session, files) -> None:
     session.open(files.volume)
     done: list[int] = []
-    drawn = threading.Event()
+    begun, drawn = threading.Event(), threading.Event()
 
     def progress(count: int, total: int) -> None:
         done.append(count)
+        begun.set()
         assert total == session.slices
         assert drawn.wait(30)
 
     work = threading.Thread(target=session.upscale, kwargs={"scale": 2, "method": "bicubic", "progress": progress})
     work.start()
-    while not done and work.is_alive():
-        work.join(0.01)
+    assert begun.wait(60)
     assert len(session.pictures()) == 1  # drawn while the worker is in the middle of it
     drawn.set()
     work.join(60)
