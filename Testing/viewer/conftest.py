@@ -138,9 +138,9 @@ def cine_viewer(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Itera
     served.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, without a window; while it is there, so is its event loop, and tests can have none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}")
