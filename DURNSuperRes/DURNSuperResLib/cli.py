@@ -20,6 +20,7 @@ from .progress import ProgressBar
 from .version import __version__
 
 NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
+VIEWER_PACKAGES = ("aiohttp", "PIL", "trame_client", "trame_rca", "trame_server")
 
 
 def command() -> int:
@@ -64,7 +65,8 @@ def _failed(reason: str) -> int:
 
 
 def _missing(package: str | None) -> str:
-    return f"the Python package {package} is missing; install it with: pip install 'DURNSuperRes[standalone]'"
+    extra = "viewer" if package in VIEWER_PACKAGES else "standalone"
+    return f"the Python package {package} is missing; install it with: pip install 'DURNSuperRes[{extra}]'"
 
 
 def _upscale(options: argparse.Namespace) -> None:
@@ -99,6 +101,12 @@ def _compare(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
     )
     logging.info("%s", options.output)
+
+
+def _view(options: argparse.Namespace) -> None:
+    from .commands.view import view
+
+    view(options)
 
 
 def _models(_: argparse.Namespace) -> None:
@@ -148,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_upscale, _add_info, _add_compare, _add_models, _add_demo, _add_evaluate):
+    for add in (_add_upscale, _add_info, _add_compare, _add_view, _add_models, _add_demo, _add_evaluate):
         add(commands)
     return parser
 
@@ -202,6 +210,21 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--size", type=int, default=640, help="edge of each view in pixels")
     parser.add_argument("--labels", nargs=2, metavar=("A", "B"), help="what to write on the views")
     parser.add_argument("--overwrite", action="store_true", help="replace a picture that exists")
+
+
+def _add_view(commands: argparse._SubParsersAction) -> None:
+    text = "Show a volume or cine, and its upscaled one, in linked views in the browser."
+    parser = _command(commands, "view", _view, text)
+    parser.add_argument("a", type=Path, help="the original: a file that upscale takes, or a DICOM folder")
+    parser.add_argument("b", type=Path, nargs="?", help="the upscaled one; without, the page offers to make it")
+    parser.add_argument("--uncertainty", type=Path, metavar="U", help="map of B's uncertainty to lay over it")
+    parser.add_argument("--series", help="stack of a DICOM folder, as for upscale")
+    parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="axis across the slices")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to upscale")
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve at; other machines reach none but this")
+    parser.add_argument("--port", type=int, default=0, help="port to serve at; any free one by default")
+    parser.add_argument("--upload-limit", type=int, default=1024, metavar="MIB", help="largest file to take (1024 MiB)")
+    parser.add_argument("--open", action="store_true", help="open the page in the default browser")
 
 
 def _add_models(commands: argparse._SubParsersAction) -> None:

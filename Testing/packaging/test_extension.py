@@ -32,7 +32,8 @@ def test_cmake_lists_every_script() -> None:
 
 
 def test_cmake_lists_every_resource() -> None:
-    folders = (MODULE_FOLDER / "Resources", MODULE_FOLDER / "DURNSuperResLib" / "weights")
+    library = MODULE_FOLDER / "DURNSuperResLib"
+    folders = (MODULE_FOLDER / "Resources", library / "viewer" / "www", library / "weights")
     files = {str(p.relative_to(MODULE_FOLDER)) for folder in folders for p in folder.rglob("*") if p.is_file()}
     assert cmake_list("MODULE_PYTHON_RESOURCES") == files
 

@@ -15,7 +15,7 @@ MODULES = sorted(
     if path.name != "compare_panel.py"  # the panel's own room: Qt, so only within a desktop
 )
 RUNS_TORCH = {f"DURNSuperResLib.core.{name}" for name in ("network", "fused", "inference")}
-NEEDS_SCENE = {"DURNSuperResLib.demo"}
+NEEDS_SCENE = ("DURNSuperResLib.scene", "DURNSuperResLib.viewer", "DURNSuperResLib.demo")
 EVALUATION = {"DURNSuperResLib.evaluation", "DURNSuperResLib.commands.evaluate"}
 HEAVY = {"torch", "slicer", "vtk", "vtkmodules", "qt", "SimpleITK", "pydicom"}
 
@@ -24,7 +24,7 @@ def allowed(module: str) -> set[str]:
     """Top-level packages beyond NumPy and the standard library that a module may bring in."""
     if module in RUNS_TORCH:
         return {"torch"}
-    if module.startswith("DURNSuperResLib.scene") or module in NEEDS_SCENE:
+    if module.startswith(NEEDS_SCENE):
         return {"slicer", "vtk", "vtkmodules", "SimpleITK", "pydicom"}
     return {"SimpleITK"} if module in EVALUATION else set()
 

@@ -28,7 +28,7 @@ class LinkedViews:
 
     Args:
         nodes: the volumes; the first one decides plane, field of view, window and level.
-        size: edge of each view in pixels.
+        size: edge of each view in pixels; :meth:`resize` changes it.
         slice_axis: across the first volume's slices: ``auto``, ``i``, ``j`` or ``k``.
         interpolate: smooth the display; off shows the voxels as they are.
     """
@@ -45,17 +45,31 @@ class LinkedViews:
         self._ijk_to_ras = ijk_to_ras_of(nodes[0])
         self._axis = chosen_axis(self._ijk_to_ras, slice_axis)
         self._logics = [self._view(index, node, size) for index, node in enumerate(nodes)]
-        self._equalise_display(interpolate)
+        lead = nodes[0].GetDisplayNode()
+        self.set_window_level(lead.GetWindow(), lead.GetLevel())
+        self.set_smooth(interpolate)
 
-    def show(self, *, slice_index: int | None = None, zoom: float = 1.0) -> None:
+    @property
+    def slices(self) -> int:
+        """How many slices the first volume has."""
+        return int(self._nodes[0].GetImageData().GetDimensions()[self._axis])
+
+    def show(
+        self, *, slice_index: int | None = None, zoom: float = 1.0, centre: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
         """Bring all views to a slice of the first volume (its middle one by default) at ``zoom`` times the fit.
+
+        Args:
+            slice_index: of the first volume, from 0.
+            zoom: magnification over the fit.
+            centre: what of the slice is in the middle, in mm to the right and up from its own middle.
 
         Raises:
             VolumeError: a slice that the first volume does not have.
         """
         lead = self._logics[0]
         lead.FitSliceToBackground()
-        count = self._nodes[0].GetImageData().GetDimensions()[self._axis]
+        count = self.slices
         index = count // 2 if slice_index is None else slice_index
         if not 0 <= index < count:
             raise VolumeError(f"slice {index} is not among the slices 0 to {count - 1} of {self._nodes[0].GetName()}")
@@ -63,12 +77,52 @@ class LinkedViews:
         view.SetSliceOffset(self._offset(index))
         width, height, depth = view.GetFieldOfView()
         view.SetFieldOfView(width / zoom, height / zoom, depth)
+        view.SetXYZOrigin(*centre, 0.0)
         for logic in self._logics[1:]:
             follow(view, logic.GetSliceNode())
 
     def images(self) -> list[NDArray[np.uint8]]:
         """What each view shows, ``(rows, columns, 3)``, first row on top."""
         return [self._image(logic) for logic in self._logics]
+
+    def resize(self, width: int, height: int) -> None:
+        """Give each view ``width`` x ``height`` pixels; the next :meth:`show` fits the volumes to it."""
+        for logic in self._logics:
+            logic.GetSliceNode().SetDimensions(width, height, 1)
+
+    def set_window_level(self, window: float, level: float) -> None:
+        """One window and level for all volumes."""
+        for node in self._nodes:
+            node.GetDisplayNode().SetAutoWindowLevel(False)
+            node.GetDisplayNode().SetWindowLevel(window, level)
+
+    def set_smooth(self, smooth: bool) -> None:
+        """Interpolate between voxels, or show them as they are."""
+        for node in self._nodes:
+            node.GetDisplayNode().SetInterpolate(smooth)
+
+    def sampled(self, view: int, node: slicer.vtkMRMLScalarVolumeNode) -> NDArray:
+        """Values ``(rows, columns)`` of any volume at the pixels of a view as last shown, interpolated cubically.
+
+        They are 0 where the volume does not reach.
+        """
+        logic = self._logics[view]
+        layers = logic.GetSliceCompositeNode()
+        layers.SetLinkedControl(False)  # or the volume would go to the other views, too
+        layers.SetForegroundOpacity(0.0)
+        layers.SetForegroundVolumeID(node.GetID())
+        reslice = logic.GetForegroundLayer().GetReslice()
+        reslice.SetInterpolationModeToCubic()
+        reslice.Update()
+        columns, rows, _ = reslice.GetOutput().GetDimensions()
+        values = vtk_to_numpy(reslice.GetOutput().GetPointData().GetScalars()).reshape(rows, columns)[::-1].copy()
+        layers.SetForegroundVolumeID(None)
+        return values
+
+    def millimetres_per_pixel(self) -> float:
+        """The size in mm of a pixel of the views as last shown."""
+        view = self._logics[0].GetSliceNode()
+        return view.GetFieldOfView()[0] / view.GetDimensions()[0]
 
     def close(self) -> None:
         """Remove the views' nodes from the scene."""
@@ -93,15 +147,6 @@ class LinkedViews:
         layers.SetBackgroundVolumeID(node.GetID())
         face_slices(view, self._nodes[0], self._axis)
         return logic
-
-    def _equalise_display(self, interpolate: bool) -> None:
-        lead = self._nodes[0].GetDisplayNode()
-        for node in self._nodes:
-            display = node.GetDisplayNode()
-            window, level = lead.GetWindow(), lead.GetLevel()
-            display.SetAutoWindowLevel(False)
-            display.SetWindowLevel(window, level)
-            display.SetInterpolate(interpolate)
 
     def _offset(self, index: int) -> float:
         """Position of a slice of the first volume along the views' normal."""
@@ -149,7 +194,7 @@ def compare_picture(
     """
     check_output(path, overwrite, (".png",))
     for node in nodes[1:]:
-        _check_overlap(nodes[0], node)
+        check_overlap(nodes[0], node)
     views = LinkedViews(nodes, size=size, slice_axis=slice_axis)
     try:
         views.show(slice_index=slice_index, zoom=zoom)
@@ -201,7 +246,8 @@ def describe(node: slicer.vtkMRMLScalarVolumeNode) -> str:
     return f"{name}  {spacing:.2f} mm"
 
 
-def _check_overlap(a: slicer.vtkMRMLVolumeNode, b: slicer.vtkMRMLVolumeNode) -> None:
+def check_overlap(a: slicer.vtkMRMLVolumeNode, b: slicer.vtkMRMLVolumeNode) -> None:
+    """Raises VolumeError unless two volumes share a region of space."""
     bounds = np.zeros((2, 6))
     a.GetRASBounds(bounds[0])
     b.GetRASBounds(bounds[1])
@@ -212,7 +258,7 @@ def _check_overlap(a: slicer.vtkMRMLVolumeNode, b: slicer.vtkMRMLVolumeNode) -> 
 def _pixels(image: vtk.vtkImageData) -> NDArray[np.uint8]:
     columns, rows, _ = image.GetDimensions()
     values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)
-    return np.ascontiguousarray(values[::-1, :, :3])
+    return np.where(values[::-1, :, 3:] > 0, values[::-1, :, :3], np.uint8(0))  # black where there is no volume
 
 
 def _labelled(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:

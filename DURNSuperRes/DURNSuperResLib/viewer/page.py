@@ -1,0 +1,36 @@
+"""The page: its template, style and script, and what of them the server hands out. All of it is local."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import trame_client.module.vue3
+import trame_rca.module
+from trame_client.ui.html import DivLayout
+from trame_server import Server
+
+WWW = Path(__file__).with_name("www")
+STATIC = "durn"
+TITLE = "DURNSuperRes"
+DARK = "<style>html, body { background: #0d0f11; color-scheme: dark; }</style>"
+
+
+def add_page(server: Server) -> None:
+    """Give the server the page; its variables must be in the server's state by then."""
+    server.enable_module(trame_rca.module)
+    server.enable_module(
+        {"serve": {STATIC: str(WWW)}, "scripts": [f"{STATIC}/viewer.js"], "styles": [f"{STATIC}/viewer.css"]}
+    )
+    server.state.trame__title = TITLE
+    server.state.trame__favicon = "data:,"
+    with DivLayout(server, classes="durn-root") as layout:
+        layout.root.add_child((WWW / "page.html").read_text(encoding="utf-8"))
+
+
+def start_page() -> str:
+    """The client's own start page, dark from the first moment and without its icon and greeting."""
+    text = (Path(trame_client.module.vue3.__file__).with_name("vue3-www") / "index.html").read_text(encoding="utf-8")
+    text = re.sub(r"<title>.*?</title>", f"<title>{TITLE}</title>{DARK}", text)
+    text = re.sub(r'<link rel="icon"[^>]*>', '<link rel="icon" href="data:," />', text)
+    return re.sub(r"<script>\s*fetch\(.*?</script>", "", text, flags=re.DOTALL)

@@ -1,0 +1,341 @@
+"""What the viewer shows and does, without a browser: images, slice, phase, window and level, overlays, upscaling.
+
+All access to the scene is by one thread at a time: each public method holds the session's lock, and an upscaling gives
+it back while the worker computes, so that the views go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import slicer
+from numpy.typing import NDArray
+
+from ..core.engine import Cancelled
+from ..scene.overlays import coloured, difference_colours, saturation, uncertainty_colours
+from ..scene.sequences import upscale_sequence
+from ..scene.views import LinkedViews, check_overlap, describe
+from ..scene.volumes import ATTRIBUTE_PREFIX, VolumeError, upscale_volume
+from ..worker import Worker
+from .images import Image, read_image
+
+OVERLAYS = ("none", "difference", "uncertainty")
+ZOOMS = (1.0, 16.0)
+DIFFERENCE_SHARE = 0.2  # of the window, at which the difference's colours are full
+SMALLEST, LARGEST = 32, 2048  # edge of a view in pixels
+FRAMES_PER_SECOND = (2.0, 30.0)
+UNTIMED_FRAMES_PER_SECOND = 15.0
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _locked(method: Method) -> Method:
+    @functools.wraps(method)
+    def hold(self: Session, *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return hold  # type: ignore[return-value]
+
+
+class Session:
+    """Two images, or one, in linked views.
+
+    Args:
+        slice_axis: across the slices: ``auto``, ``i``, ``j`` or ``k``.
+    """
+
+    def __init__(self, slice_axis: str = "auto") -> None:
+        self._lock = threading.Lock()
+        self._worker = Worker(lambda: None)
+        self._stop = threading.Event()
+        self._upscaling = False
+        self._slice_axis = slice_axis
+        self._images: list[Image] = []
+        self._uncertainty: Image | None = None
+        self._uncertainty_limit = 1.0
+        self._views: LinkedViews | None = None
+        self._size = (640, 640)
+        self.slice = self.phase = 0
+        self.window, self.level = 1.0, 0.5
+        self.zoom, self.centre = 1.0, (0.0, 0.0)
+        self.overlay, self.overlay_opacity = OVERLAYS[0], 0.8
+
+    @_locked
+    def open(
+        self, a: Path, b: Path | None = None, uncertainty: Path | None = None, *, series: str | None = None
+    ) -> None:
+        """Show an original, and beside it an upscaled image and its uncertainty if there are any.
+
+        What was on show is closed, and stays if something cannot be read.
+
+        Raises:
+            InputError, DicomError, VolumeError: as :func:`~.images.read_image`; images that share no region, or cines
+                of different numbers of phases.
+            RuntimeError: an upscaling is under way.
+        """
+        if self._upscaling:
+            raise RuntimeError("an upscaling is under way; wait for it or cancel it")
+        read: list[Image] = []
+        try:
+            for path in (a, b, uncertainty):
+                if path is not None:
+                    read.append(read_image(path, series if path is a else None))
+                    self._check_fit(read[0], read[-1])
+        except Exception:
+            for image in reversed(read):
+                image.remove()
+            raise
+        self._clear()
+        self._uncertainty = read.pop() if uncertainty is not None else None
+        if self._uncertainty is not None:
+            self._uncertainty_limit = saturation(slicer.util.arrayFromVolume(self._uncertainty.volume))
+        self._images = read
+        self.phase, self.zoom, self.centre, self.overlay = 0, 1.0, (0.0, 0.0), OVERLAYS[0]
+        self._show_images()
+        self.slice = self.slices // 2
+        self.window, self.level = self.automatic_window()
+
+    @property
+    def name(self) -> str:
+        """What the original is called."""
+        return str(self._images[0].source.GetName()) if self._images else ""
+
+    @property
+    def has_result(self) -> bool:
+        """Whether there is a second image."""
+        return len(self._images) > 1
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether there is an uncertainty map of the second image."""
+        return self._uncertainty is not None and self.has_result
+
+    @property
+    def slices(self) -> int:
+        """How many slices the original has."""
+        views = self._views
+        return 1 if views is None else views.slices
+
+    @property
+    def phases(self) -> int:
+        """How many phases there are; 1 of volumes."""
+        return max((image.phases for image in self._images), default=1)
+
+    @property
+    def times_ms(self) -> list[float] | None:
+        """When the phases are, in ms; None where that is not known."""
+        return next((times for image in self._images if (times := image.times_ms)), None)
+
+    @property
+    def frames_per_second(self) -> float:
+        """Phases a second at which a cine plays as fast as the heart beat, within what a screen can show."""
+        times = self.times_ms
+        if not times or len(times) < 2 or times[-1] <= times[0]:
+            return UNTIMED_FRAMES_PER_SECOND
+        return float(np.clip(1e3 * (len(times) - 1) / (times[-1] - times[0]), *FRAMES_PER_SECOND))
+
+    @property
+    def intensities(self) -> tuple[float, float]:
+        """Smallest and largest voxel of the original's phase on show."""
+        voxels = slicer.util.arrayFromVolume(self._images[0].volume)
+        return float(voxels.min()), float(voxels.max())
+
+    @property
+    def difference_limit(self) -> float:
+        """The difference at which its colours are full."""
+        return self.window * DIFFERENCE_SHARE
+
+    @property
+    def uncertainty_limit(self) -> float:
+        """The uncertainty at which its colours are full."""
+        return self._uncertainty_limit
+
+    def automatic_window(self) -> tuple[float, float]:
+        """Window and level that show the original from its darkest to its bright parts, single bright voxels aside."""
+        low, high = self._images[0].percentile(0.5), self._images[0].percentile(99.5)
+        return max(high - low, 1e-6), (low + high) / 2
+
+    @property
+    def labels(self) -> list[str]:
+        """What to write on the views: what each image is, and the spacing in its slices."""
+        return [self._label(image, first) for image, first in zip(self._images, (True, False), strict=False)]
+
+    @_locked
+    def resize(self, width: int, height: int) -> None:
+        """Give each view ``width`` x ``height`` pixels, within bounds."""
+        self._size = tuple(int(np.clip(edge, SMALLEST, LARGEST)) for edge in (width, height))  # type: ignore[assignment]
+
+    @_locked
+    def set_smooth(self, smooth: bool) -> None:
+        """Interpolate between voxels, or show them as they are."""
+        if self._views is not None:
+            self._views.set_smooth(smooth)
+
+    def scroll(self, steps: int) -> None:
+        """Go some slices on, as far as there are any."""
+        if self._views is not None:
+            self.slice = int(np.clip(self.slice + steps, 0, self.slices - 1))
+
+    def zoom_by(self, factor: float) -> None:
+        """Magnify, within bounds; at the fit the image is in the middle again."""
+        self.zoom = float(np.clip(self.zoom * factor, *ZOOMS))
+        if math.isclose(self.zoom, ZOOMS[0]):
+            self.centre = (0.0, 0.0)
+
+    def pan(self, right: float, up: float) -> None:
+        """Move the images by some pixels of the views."""
+        if self._views is not None:
+            step = self._views.millimetres_per_pixel()
+            self.centre = (self.centre[0] - right * step, self.centre[1] - up * step)
+
+    def adjust(self, wider: float, brighter: float) -> None:
+        """Change window and level by shares of the window."""
+        self.level -= brighter * self.window
+        self.window = max(self.window * (1 + wider), 1e-6)
+
+    def toggle_overlay(self, overlay: str) -> None:
+        """Lay an overlay on or take it off; one that there is not stays off."""
+        if overlay == self.overlay or (overlay == "uncertainty" and not self.has_uncertainty):
+            self.overlay = OVERLAYS[0]
+        else:
+            self.overlay = overlay
+
+    @_locked
+    def pictures(self) -> list[NDArray[np.uint8]]:
+        """What each view shows, ``(rows, columns, 3)``, in the state as it is now; empty without an image."""
+        if self._views is None:
+            return []
+        for image in self._all:
+            image.show_phase(min(self.phase, image.phases - 1))
+        self._views.resize(*self._size)
+        self._views.set_window_level(self.window, self.level)
+        self._views.show(slice_index=self.slice, zoom=self.zoom, centre=self.centre)
+        pictures = self._views.images()
+        return [*pictures[:1], *map(self._painted, pictures[1:])]
+
+    @_locked
+    def upscale(
+        self,
+        scale: int = 2,
+        method: str = "durn",
+        *,
+        device: str = "auto",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Upscale the original; the result becomes the second image. Call it on a thread that may wait.
+
+        Args:
+            scale, method, device, progress: as :func:`~..core.engine.upscale_slices`; ``progress`` is called from the
+                worker's thread.
+
+        Raises:
+            VolumeError, ModelError, DeviceError: as :func:`~..scene.volumes.upscale_volume`.
+            Cancelled: :meth:`cancel` was called.
+            RuntimeError: another upscaling is under way, or there is no original.
+        """
+        if not self._images or self._upscaling:
+            raise RuntimeError("there is nothing to upscale" if not self._images else "an upscaling is under way")
+        self._stop.clear()
+        original = self._images[0]
+        options: dict[str, Any] = {"method": method, "device": device, "progress": progress, "run": self._unlocked}
+        options |= {"cancelled": self._stop.is_set, "slice_axis": self._slice_axis}
+        upscale = upscale_volume if original.sequence is None else upscale_sequence
+        self._upscaling = True
+        try:
+            result = Image.of(upscale(original.source, scale=scale, **options))
+        finally:
+            self._upscaling = False
+        self._close_views()
+        for image in self._all[1:]:
+            image.remove()
+        self._images, self._uncertainty = [original, result], None
+        self._show_images()
+
+    def cancel(self) -> None:
+        """Stop an upscaling soon; harmless if there is none."""
+        self._stop.set()
+
+    @_locked
+    def save_result(self, folder: Path) -> Path:
+        """Write the second image into a folder; returns the file.
+
+        Raises:
+            RuntimeError: there is none.
+            OutputError: a write that failed.
+        """
+        if not self.has_result:
+            raise RuntimeError("there is no result to save")
+        return self._images[1].save(folder, self._images[1].source.GetName().replace(" ", "_").replace("/", "_"))
+
+    def close(self) -> None:
+        """Cancel what is under way and take everything out of the scene."""
+        self.cancel()
+        self._worker.close()
+        with self._lock:
+            self._clear()
+
+    @property
+    def _all(self) -> list[Image]:
+        """The images and the uncertainty map."""
+        return self._images + ([] if self._uncertainty is None else [self._uncertainty])
+
+    @staticmethod
+    def _check_fit(original: Image, other: Image) -> None:
+        check_overlap(original.volume, other.volume)
+        counts = original.phases, other.phases
+        if counts[0] != counts[1] and min(counts) > 1:
+            names = original.source.GetName(), other.source.GetName()
+            raise VolumeError(f"{names[0]} has {counts[0]} phases and {names[1]} has {counts[1]}: they do not match")
+
+    @staticmethod
+    def _label(image: Image, original: bool) -> str:
+        made_by = image.volume.GetAttribute(f"{ATTRIBUTE_PREFIX}Method")
+        return (
+            describe(image.volume) if made_by or not original else f"Original  {min(image.volume.GetSpacing()):.2f} mm"
+        )
+
+    def _unlocked(self, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Compute on the worker while other threads may use the scene."""
+        self._lock.release()
+        try:
+            enlarged = self._worker.run(compute)
+        finally:
+            self._lock.acquire()
+        if self._stop.is_set():
+            raise Cancelled("cancelled")
+        return enlarged
+
+    def _show_images(self) -> None:
+        nodes = [image.volume for image in self._images]
+        self._views = LinkedViews(nodes, slice_axis=self._slice_axis)
+
+    def _painted(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The second view's picture under the overlay."""
+        assert self._views is not None
+        if self.overlay == "difference":
+            a, b = (self._views.sampled(1, image.volume).astype(np.float32) for image in self._images)
+            limit = self.difference_limit
+            return coloured(picture, b - a, difference_colours(), (-limit, limit), self.overlay_opacity)
+        if self.overlay == "uncertainty" and self._uncertainty is not None:
+            values = self._views.sampled(1, self._uncertainty.volume)
+            limits = (0.0, self._uncertainty_limit)
+            return coloured(picture, values, uncertainty_colours(), limits, self.overlay_opacity)
+        return picture
+
+    def _close_views(self) -> None:
+        if self._views is not None:
+            self._views.close()
+        self._views = None
+
+    def _clear(self) -> None:
+        self._close_views()
+        for image in reversed(self._all):
+            image.remove()
+        self._images, self._uncertainty = [], None

@@ -1,0 +1,56 @@
+// Keys, files and the swipe's handle. All that is shown and done is decided by the server.
+(() => {
+  history.replaceState(null, "", location.pathname); // the token is in a cookie now, and better not on show
+  const KEYS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", " ", "+", "=", "-", "0", ",", ".", "s", "d", "u"];
+  const say = (note, bad = false) => window.trame.state.update({ note, note_bad: bad });
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches?.("input, select");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS.includes(event.key)) return;
+    event.preventDefault();
+    document.activeElement?.blur(); // or space would also press the button used last
+    window.trame.trigger("key", [event.key]);
+  }, true);
+  document.addEventListener("pointerup", (event) => {
+    if (event.target.matches?.("input[type=range], input[type=checkbox]")) event.target.blur();
+  });
+
+  document.addEventListener("pointerdown", (event) => {
+    const divider = event.target.closest?.("#divider");
+    if (!divider) return;
+    const area = divider.parentElement.getBoundingClientRect();
+    const move = ({ clientX }) => {
+      const share = (100 * (clientX - area.left)) / area.width;
+      window.trame.state.set("swipe", Math.min(100, Math.max(0, share)));
+    };
+    divider.setPointerCapture(event.pointerId);
+    divider.addEventListener("pointermove", move);
+    divider.addEventListener("lostpointercapture", () => divider.removeEventListener("pointermove", move), { once: true });
+  });
+
+  const upload = (file) => {
+    if (!file) return;
+    const request = new XMLHttpRequest();
+    request.open("POST", `upload?name=${encodeURIComponent(file.name)}`);
+    request.upload.onprogress = ({ loaded, total }) => say(`Sending ${file.name}: ${Math.round((100 * loaded) / total)} %`);
+    request.upload.onload = () => say(`Reading ${file.name}…`);
+    request.onload = () => say(request.status == 200 ? "" : request.responseText, request.status != 200);
+    request.onerror = () => say(`${file.name} could not be sent`, true);
+    request.send(file);
+  };
+  window.durn = { upload };
+
+  let depth = 0;
+  const hover = (change) => {
+    depth = Math.max(0, depth + change);
+    document.body.classList.toggle("dropping", depth > 0);
+  };
+  document.addEventListener("dragenter", (event) => { event.preventDefault(); hover(1); });
+  document.addEventListener("dragleave", () => hover(-1));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    hover(-depth);
+    upload(event.dataTransfer.files[0]);
+  });
+})();
