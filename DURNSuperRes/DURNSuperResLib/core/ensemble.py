@@ -7,6 +7,7 @@ was guessed; where they agree they may still be wrong together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,7 +63,7 @@ def enlarge(
         ValueError: as ``upscale_slices``; best quality or uncertainty of another method than ``durn``.
         ModelError, DeviceError, ModuleNotFoundError, Cancelled: as ``upscale_slices``.
     """
-    options = {"method": method, "device": device, "precision": precision}
+    options: dict[str, Any] = {"method": method, "device": device, "precision": precision}
     if not (best_quality or uncertainty):
         options |= {"intensity": intensity, "data_consistency": data_consistency}
         image = upscale_slices(slices, scale, **options, progress=progress, cancelled=cancelled, announce=announce)
