@@ -16,9 +16,8 @@ from .core.degradation import DEGRADATIONS
 from .core.engine import DEVICES, METHODS, PRECISIONS, SCALES, Cancelled
 from .core.models import ModelError, available_models
 from .progress import ProgressBar
+from .report import NOTICE
 from .version import __version__
-
-NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
 
 
 def command() -> int:
@@ -164,6 +163,17 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="axis across the slices")
     parser.add_argument("--keep-type", action="store_true", help="the input's voxel type instead of float32")
+    parser.add_argument("--best-quality", action="store_true", help="mean over eight flips and rotations; 8 x slower")
+    text = "write the standard deviation over the eight to this file, .nrrd or the like; 8 x slower"
+    parser.add_argument("--uncertainty", type=Path, metavar="FILE", help=text)
+    text = "change the output as little as possible until it reproduces the input when brought down again"
+    parser.add_argument("--data-consistency", action="store_true", help=text)
+    parser.add_argument("--any-image", action="store_true", help="take phase images, masks and label maps, too")
+    parser.add_argument("--modality", help="of the input, where its files do not say it; MR is assumed")
+    parser.add_argument("--deterministic", action="store_true", help="CPU, float32: the same output bytes in each run")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="what was done, and how far to trust it; also .html"
+    )
     parser.add_argument("--single-slice", action="store_true", help="accept a volume of one slice")
     parser.add_argument("--repair", action="store_true", help="set NaN and infinite voxels to the smallest finite one")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
