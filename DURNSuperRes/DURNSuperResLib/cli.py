@@ -226,6 +226,8 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
     parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="of volumes of your own")
+    text = "also score the mean over eight orientations, and how well their spread tells where the errors are"
+    parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
 

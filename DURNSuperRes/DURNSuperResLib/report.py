@@ -34,14 +34,16 @@ body { font: 14px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 62em; m
 h1 { font-size: 1.5em; margin: 0 0 .3em; }
 .notice { border: 1px solid #a33; color: #822; padding: .4em .8em; margin: .6em 0 1em; }
 .warning { color: #a33; }
+main { columns: 2; column-gap: 2em; }
+section { break-inside: avoid; margin-bottom: 1em; }
+h2 { font-size: 1em; margin: 0; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .15em .6em .15em 0; overflow-wrap: anywhere; }
-th { width: 11em; font-weight: normal; color: #555; }
-tr.head td { font-weight: bold; padding-top: .7em; }
+th { width: 9em; font-weight: normal; color: #555; }
 figure { margin: 1em 0 0; display: grid; gap: 6px; }
 figure img { width: 100%; display: block; background: #000; }
 figcaption { color: #555; }
-@media print { body { font-size: 9pt; margin: 0; } }
+@media print { body { font-size: 8pt; margin: 0; } figure { width: 75%; margin-top: 6px; } }
 """
 
 
@@ -74,7 +76,7 @@ def page(entries: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>DURNSuperRes report</title><style>{STYLE}</style></head><body>\n"
         f'<h1>DURNSuperRes report</h1>\n<p class="notice">{html.escape(NOTICE)}</p>\n'
-        f"{_strip(rows)}<table>{sections}</table>\n</body></html>\n"
+        f"{_strip(rows)}<main>\n{sections}</main>\n</body></html>\n"
     )
 
 
@@ -117,13 +119,13 @@ def _hash_of_file(path: Path) -> Any:
 
 
 def _section(title: str, values: Mapping[str, Any]) -> str:
-    lines = [f'<tr class="head"><td colspan="2">{html.escape(title)}</td></tr>']
+    lines = [f"<section><h2>{html.escape(title)}</h2><table>"]
     for name, value in values.items():
         if value is not None:
             emphasis = ' class="warning"' if name == "outside" else ""
             cells = html.escape(name.replace("_", " ")), html.escape(_text(value))
             lines.append(f"<tr><th>{cells[0]}</th><td{emphasis}>{cells[1]}</td></tr>")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "</table></section>\n"])
 
 
 def _text(value: Any) -> str:

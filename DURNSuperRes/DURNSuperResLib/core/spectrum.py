@@ -52,7 +52,7 @@ class Resolution:
 
 def resolution_of(items: Sequence[NDArray], pixel_mm: tuple[float, float]) -> Resolution:
     """Resolution of slices ``(n, rows, columns)``, some of all items; ``pixel_mm`` between columns and between rows."""
-    every = [image for item in (items[0], items[len(items) // 2]) for image in item]
+    every = [image for n in sorted({0, len(items) // 2}) for image in items[n] if image.shape == items[0].shape[1:]]
     chosen = np.stack(every[:: -(-len(every) // MOST_SLICES)]).astype(np.float64)
     return Resolution(pixel_mm, (acquired_share(chosen, 2), acquired_share(chosen, 1)))
 

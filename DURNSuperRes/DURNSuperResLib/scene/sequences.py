@@ -22,7 +22,7 @@ from ..core.geometry import slice_axis as chosen_axis
 from ..core.geometry import slices_first, upscaled_ijk_to_ras
 from ..core.intensity import IntensityMap
 from .app import current_scene, sequences_logic
-from .trust import colour, examine, refer
+from .trust import colour, examine, refer, uncertainty_of
 from .volumes import (
     Run,
     VolumeError,
@@ -151,6 +151,15 @@ def browser_of(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBr
         if browser.IsSynchronizedSequenceNode(sequence, True):
             return browser
     return None
+
+
+def uncertainty_shown_with(volume: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The volume that shows an output's uncertainty, at the same phase if it is a cine's; None if there is none."""
+    sequence, browser = sequence_of(volume), _browser_of_proxy(volume)
+    if sequence is None or browser is None:
+        return uncertainty_of(volume)
+    spread = uncertainty_of(sequence)
+    return None if spread is None else browser.GetProxyNode(spread)
 
 
 def is_cine(node: slicer.vtkMRMLNode | None) -> bool:

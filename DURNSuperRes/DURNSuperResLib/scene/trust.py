@@ -10,16 +10,16 @@ import slicer
 from numpy.typing import NDArray
 
 from ..core.domain import refusal_of, warnings_of
-from ..core.geometry import voxel_spacing
+from ..core.geometry import slice_axis, slices_first, voxel_spacing
 from ..core.models import model_for
-from ..core.spectrum import resolution_of
-from .volumes import VolumeError, ijk_to_ras_of
+from ..core.spectrum import Resolution, resolution_of
+from .volumes import ATTRIBUTE_PREFIX, VolumeError, ijk_to_ras_of
 
 UNCERTAINTY_REFERENCE = "DURNSuperRes.Uncertainty"
 DICOM_PREFIX = "DICOM."
 STATED = ("Modality", "ImageType", "ScanningSequence")  # attributes of a node, by DICOM keyword with the prefix
 HEAT = "vtkMRMLColorTableNodeIron"
-WHITE_PERCENTILE = 99.5
+WHITE_PERCENTILE, CLEAR_SHARE = 99.5, 0.15
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +53,7 @@ def examine(
     refusal = "" if any_image else refusal_of(items, stated)
     if refusal:
         raise VolumeError(f"{node.GetName()} {refusal}")
-    spacing = voxel_spacing(ijk_to_ras)
-    between_columns, between_rows = (float(spacing[n]) for n in range(3) if n != axis)
-    resolution = resolution_of(items, (between_columns, between_rows))
+    resolution = resolution_of(items, _pixel_mm(ijk_to_ras, axis))
     entries = {"Resolution": str(resolution)}
     if resolution.interpolated:
         logger.info("%s: %s (zero filling)", node.GetName(), resolution)
@@ -66,6 +64,31 @@ def examine(
         if found:
             logger.warning("outside the model's domain: %s", entries["Domain"])
     return entries
+
+
+def in_words(output: slicer.vtkMRMLNode) -> str:
+    """What was found of a volume's or sequence's run; empty for one that was not upscaled."""
+    found = output.GetAttribute(f"{ATTRIBUTE_PREFIX}Consistency")
+    domain = output.GetAttribute(f"{ATTRIBUTE_PREFIX}Domain") or "inside"
+    outside = "" if domain == "inside" else f" Outside the model's domain: {domain}."
+    return f"Consistency: {found}.{outside}" if found else ""
+
+
+def resolution_of_node(node: slicer.vtkMRMLNode) -> Resolution:
+    """Resolution of a volume or of the volumes of a sequence, across their widest spaced axis."""
+    count = node.GetNumberOfDataNodes() if node.IsA("vtkMRMLSequenceNode") else 0
+    volumes = [node.GetNthDataNode(n) for n in range(count)] or [node]
+    matrix = ijk_to_ras_of(volumes[0])
+    axis = slice_axis(matrix)
+    slices = [slices_first(slicer.util.arrayFromVolume(volume), axis) for volume in volumes]
+    return resolution_of(slices, _pixel_mm(matrix, axis))
+
+
+def _pixel_mm(ijk_to_ras: NDArray[np.float64], axis: int) -> tuple[float, float]:
+    """Distance of pixel centres between the columns and between the rows of slices across ``axis``."""
+    spacing = voxel_spacing(ijk_to_ras)
+    first, second = (float(spacing[n]) for n in range(3) if n != axis)
+    return first, second
 
 
 def give_uncertainty(output: slicer.vtkMRMLScalarVolumeNode, spread: NDArray[np.float32] | None) -> None:
@@ -107,3 +130,5 @@ def colour(volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
     top = float(np.percentile(slicer.util.arrayFromVolume(volume), WHITE_PERCENTILE)) or 1.0
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(top, top / 2)
+    display.SetThreshold(CLEAR_SHARE * top, 1e3 * top)  # laid over an image it hides only what is uncertain
+    display.SetApplyThreshold(True)
