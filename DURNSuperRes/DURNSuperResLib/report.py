@@ -43,7 +43,8 @@ th { width: 9em; font-weight: normal; color: #555; }
 figure { margin: 1em 0 0; display: grid; gap: 6px; }
 figure img { width: 100%; display: block; background: #000; }
 figcaption { color: #555; }
-@media print { body { font-size: 8pt; margin: 0; } figure { width: 75%; margin-top: 6px; } }
+@page { margin: 10mm; }
+@media print { body { font-size: 7.5pt; margin: 0; } section { margin-bottom: .4em; } figure { width: 44%; margin-top: 4px; } }
 """
 
 
