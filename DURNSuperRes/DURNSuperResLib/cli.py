@@ -16,8 +16,7 @@ from .core.degradation import DEGRADATIONS
 from .core.engine import DEVICES, METHODS, PRECISIONS, SCALES, Cancelled
 from .core.models import ModelError, available_models
 from .progress import ProgressBar
-from .report import NOTICE
-from .version import __version__
+from .version import NOTICE, __version__
 
 
 def command() -> int:

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
+from .version import NOTICE
+
 LABELS = {
     "input": "Input",
     "output": "Output",
@@ -44,7 +45,13 @@ figure { margin: 1em 0 0; display: grid; gap: 6px; }
 figure img { width: 100%; display: block; background: #000; }
 figcaption { color: #555; }
 @page { margin: 10mm; }
-@media print { body { font-size: 7.5pt; margin: 0; } section { margin-bottom: .4em; } figure { width: 44%; margin-top: 4px; } }
+@media print {
+  body { font-size: 7.5pt; margin: 0; }
+  main { columns: 3; }
+  section { margin-bottom: .4em; }
+  th { width: 7em; }
+  figure { width: 55%; margin-top: 4px; }
+}
 """
 
 

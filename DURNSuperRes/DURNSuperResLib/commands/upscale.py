@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..progress import ProgressBar
-from ..report import NOTICE
+from ..version import NOTICE
 from .reporting import check_report, report_run
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def enlarge(
     if method != "durn":
         raise ValueError(f"{method} gives the same in all orientations: best quality and uncertainty need durn")
     stack = checked_slices(slices)
-    calls = _Calls(progress, announce, len(stack))
+    calls = _Calls(progress, announce)
     options |= {"intensity": intensity or IntensityMap.of(stack), "cancelled": cancelled, "announce": calls.announce}
     sums = _RunningSums(uncertainty)
     single = None
@@ -120,8 +120,8 @@ class _RunningSums:
 class _Calls:
     """Progress over the slices of all orientations, and the announcement of each model and device once."""
 
-    def __init__(self, progress: Progress | None, announce: Announce | None, slices: int) -> None:
-        self._progress, self._announce, self._slices = progress, announce, slices
+    def __init__(self, progress: Progress | None, announce: Announce | None) -> None:
+        self._progress, self._announce = progress, announce
         self._last = ""
 
     def announce(self, what: str) -> None:
@@ -130,9 +130,8 @@ class _Calls:
         self._last = what
 
     def progress_of(self, number: int) -> Progress | None:
-        progress, before = self._progress, number * self._slices
-        total = len(ORIENTATIONS) * self._slices
-        return None if progress is None else lambda done, _: progress(before + done, total)
+        progress, passes = self._progress, len(ORIENTATIONS)
+        return None if progress is None else lambda done, total: progress(number * total + done, passes * total)
 
 
 def _turned(images: NDArray, flip: bool, turns: int) -> NDArray:
