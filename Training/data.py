@@ -22,7 +22,7 @@ from DURNSuperResLib.evaluation import centre_crop, normalised
 
 Image = NDArray[np.float32]
 VALIDATED = ("bicubic", "kspace")  # the degradations that a run is validated on
-GAIN = (0.6, 2.0)  # a slice's brightest fat may be twice as bright as its heart
+GAIN = (0.4, 2.0)  # a slice may be dark, and its brightest fat twice as bright as its heart
 GAMMA = (0.7, 1.4)
 
 

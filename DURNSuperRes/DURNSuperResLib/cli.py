@@ -12,9 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .core.degradation import DEGRADATIONS
-from .core.engine import DEVICES, METHODS, PRECISIONS, SCALES, Cancelled
 from .core.models import ModelError, available_models
+from .core.options import DEGRADATION_NAMES, DEVICES, METHODS, PRECISIONS, SCALES
 from .progress import ProgressBar
 from .version import NOTICE, __version__
 
@@ -34,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     options = _parser().parse_args(arguments)
     level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
+    from .core.engine import Cancelled  # numpy comes in here, after --help and wrong usage were answered
+
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)
     try:
         options.run(options)
@@ -221,7 +222,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--set", choices=("sunnybrook", "cine_dicom"), default="sunnybrook", help="which of them")
     parser.add_argument("--protocol", choices=("targets",), help="all tables A, B and C, and the calibration by them")
     parser.add_argument(
-        "--degradation", choices=tuple(DEGRADATIONS), action="append", help="repeatable; bicubic by default"
+        "--degradation", choices=DEGRADATION_NAMES, action="append", help="repeatable; bicubic by default"
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
     parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="of volumes of your own")

@@ -145,6 +145,16 @@ def test_progress_counts_every_slice(heart_slices: NDArray, method: str) -> None
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
 
 
+def test_equal_slices_are_computed_once(heart_slices: NDArray) -> None:
+    empty = np.zeros_like(heart_slices[0])
+    stack = np.stack([empty, heart_slices[0], empty, heart_slices[1], heart_slices[0], empty])
+    steps: list[tuple[int, int]] = []
+    result = upscale_slices(stack, 2, progress=lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (3, 3)
+    alone = [upscale_slices(image[None], 2, intensity=IntensityMap.of(stack))[0] for image in stack]
+    assert_allclose(result, alone, atol=1e-3)
+
+
 @pytest.mark.parametrize("method", ["durn", "bicubic"])
 def test_cancel_stops_before_the_next_batch(method: str) -> None:
     steps: list[int] = []

@@ -1,7 +1,9 @@
 """Bundled weights: what is listed loads, and damage is noticed."""
 
 import json
+import pickletools
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,19 @@ def test_every_bundled_model_is_measured_better_than_bicubic(card: ModelCard) ->
     quality = {name: figures for name, figures in card.details["quality"].items() if name != "command"}
     assert len(quality) == 4
     assert all(figures["durn"][0] > figures["bicubic"][0] + 1 for figures in quality.values())
+
+
+@pytest.mark.parametrize("card", available_models(), ids=lambda card: card.name)
+def test_weights_are_made_of_what_the_safe_loader_of_torch_2_1_knows(card: ModelCard) -> None:
+    with zipfile.ZipFile(card.path) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+        codes = list(pickletools.genops(archive.read(name)))
+    assert {argument for code, argument, _ in codes if code.name == "GLOBAL"} == {
+        "collections OrderedDict",
+        "torch FloatStorage",
+        "torch._utils _rebuild_tensor_v2",
+    }
+    assert "STACK_GLOBAL" not in {code.name for code, _, _ in codes}
 
 
 def test_an_altered_byte_is_noticed(folder: Path) -> None:

@@ -14,7 +14,7 @@ MODULES = sorted(
     for path in LIBRARY.rglob("*.py")
     if path.name != "compare_panel.py"  # the panel's own room: Qt, so only within a desktop
 )
-RUNS_TORCH = {"DURNSuperResLib.core.network", "DURNSuperResLib.core.inference"}
+RUNS_TORCH = {f"DURNSuperResLib.core.{name}" for name in ("network", "fused", "inference")}
 NEEDS_SCENE = {"DURNSuperResLib.demo"}
 EVALUATION = {"DURNSuperResLib.evaluation", "DURNSuperResLib.commands.evaluate"}
 HEAVY = {"torch", "slicer", "vtk", "vtkmodules", "qt", "SimpleITK", "pydicom"}

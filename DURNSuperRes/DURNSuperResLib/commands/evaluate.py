@@ -6,8 +6,8 @@ import argparse
 import json
 import logging
 
-from ..core.engine import SCALES
 from ..core.models import available_models
+from ..core.options import SCALES
 from ..evaluation import (
     DURN_VARIANTS,
     METHODS,

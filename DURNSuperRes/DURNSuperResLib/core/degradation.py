@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .options import DEGRADATION_NAMES
 from .resample import bicubic_downscale, hamming, kspace_truncate, kspace_window, partial_fourier, tukey
 
 FloatArray = NDArray[np.float64]
@@ -59,11 +60,5 @@ def _noisy(truth: ArrayLike, scale: int) -> FloatArray:
     return rician(kspace_truncate(truth, scale), NOISE_SIGMA, np.random.default_rng(NOISE_SEED))
 
 
-DEGRADATIONS: dict[str, Degradation] = {
-    "bicubic": bicubic_downscale,
-    "kspace": kspace_truncate,
-    "hamming": _hamming,
-    "tukey": _tukey,
-    "partial-fourier": _partial_fourier,
-    "noise": _noisy,
-}
+_WAYS: tuple[Degradation, ...] = (bicubic_downscale, kspace_truncate, _hamming, _tukey, _partial_fourier, _noisy)
+DEGRADATIONS = dict(zip(DEGRADATION_NAMES, _WAYS, strict=True))

@@ -6,6 +6,8 @@ runs, so bicubic works without it.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -14,12 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from .consistency import make_consistent
 from .intensity import IntensityMap
 from .models import model_for
+from .options import DEVICES, METHODS, PRECISIONS, SCALES
 from .resample import bicubic_upscale
-
-METHODS = ("durn", "bicubic")
-SCALES = (2, 3, 4)
-DEVICES = ("auto", "cuda", "cpu")
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 
 Progress = Callable[[int, int], None]
 IsCancelled = Callable[[], bool]
@@ -86,7 +84,7 @@ def upscale_slices(
         intensity: the map of the whole (a cine) that these slices are part of; None takes it from the slices.
         data_consistency: change the result as little as possible so that it reproduces the slices when it is brought
             down again, to 1e-4 of their range; see :func:`~.consistency.make_consistent`.
-        progress: called with (slices done, slices in all) after each batch.
+        progress: called with (slices done, slices in all) after each batch; slices that are equal count once.
         cancelled: asked before each batch; true stops the run.
         announce: told model, device and precision before the first batch, and again if the device changes.
 
@@ -118,9 +116,22 @@ def _run_network(
     stack: NDArray, intensity: IntensityMap, scale: int, device: str, precision: str, monitor: Monitor
 ) -> NDArray[np.float32]:
     card = model_for(scale)
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
     from .inference import run_model  # torch comes in here and nowhere earlier
 
-    return intensity.restore(run_model(card, stack, intensity.normalise, device, precision, monitor))
+    distinct, place = _distinct(stack)
+    monitor.total = len(distinct)
+    result = intensity.restore(run_model(card, distinct, intensity.normalise, device, precision, monitor))
+    return result if len(distinct) == len(stack) else result[place]
+
+
+def _distinct(stack: NDArray) -> tuple[NDArray, list[int]]:
+    """The slices without repetitions, such as empty ones or phases that fill a cine up, and the place of each there."""
+    place: dict[bytes, int] = {}
+    places = [place.setdefault(hashlib.sha256(image.tobytes()).digest(), len(place)) for image in stack]
+    if len(place) == len(stack):
+        return stack, places
+    return stack[[places.index(number) for number in range(len(place))]], places
 
 
 def checked_slices(slices: ArrayLike) -> NDArray:

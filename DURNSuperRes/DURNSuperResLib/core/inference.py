@@ -7,8 +7,6 @@ makes sense, the run moves to the CPU with a warning.
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -21,8 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .engine import Monitor
+from .fused import FusedDurn
 from .models import ModelCard, ModelError
-from .network import Durn, DurnConfig, in_channels_last
+from .network import Durn, DurnConfig
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ BATCH_PIXELS = {"cuda": 2**20, "cpu": 2**16}  # input pixels: sixteen slices of 
 LARGEST_PASS = {"cuda": 2**24, "cpu": 2**22}
 SMALLEST_CORE = 32
 
-_loaded: dict[tuple[Path, str, torch.device], Durn] = {}
+_loaded: dict[tuple[Path, str, torch.device, torch.dtype], FusedDurn] = {}
 _logged = ""
 
 
@@ -79,11 +78,11 @@ def resolve_precision(choice: str, device: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[choice]
 
 
-def _network(card: ModelCard, device: torch.device) -> Durn:
-    key = (card.path, card.sha256, device)
+def _network(card: ModelCard, device: torch.device, dtype: torch.dtype) -> FusedDurn:
+    key = (card.path, card.sha256, device, dtype)
     if key not in _loaded:
         _loaded.clear()  # one network is in use at a time; an earlier one only holds memory
-        _loaded[key] = in_channels_last(_load(card)).eval().to(device)
+        _loaded[key] = FusedDurn(_load(card), device, dtype)
     return _loaded[key]
 
 
@@ -111,7 +110,7 @@ def run_model(
     """
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
-    network = _network(card, where)
+    network = _network(card, where, dtype)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
     _log_once(f"{card.name} on {run.place}")
     monitor.announce(f"{card.name} on {run.place}")
@@ -130,14 +129,14 @@ class Run:
     """One network on one device; ``largest_pass`` (input pixels) shrinks when memory runs out.
 
     Attributes:
-        network: in evaluation mode, on ``device``.
+        network: on ``device``, in ``dtype``.
         device: where it runs; becomes the CPU when ``device`` has no room for a tile.
         dtype: of its arithmetic.
         batch_pixels: slices are batched up to this many input pixels.
         largest_pass: a slice of more input pixels than this is cut into tiles.
     """
 
-    network: Durn
+    network: FusedDurn
     device: torch.device
     dtype: torch.dtype
     batch_pixels: int
@@ -189,11 +188,8 @@ class Run:
 
     def _pass(self, batch: NDArray[np.float32]) -> Tensor:
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, memory_format=torch.channels_last)
-        full = self.dtype == torch.float32
-        mixed = contextlib.nullcontext() if full else torch.autocast(self.device.type, dtype=self.dtype)
-        exact = torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
-        with torch.inference_mode(), mixed, exact:
-            return self.network(images).float()
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+            return self.network(images)
 
     def _shrink(self, failed_pixels: int, slice_pixels: int, reason: str) -> None:
         """After ``failed_pixels`` in one pass did not fit: half of that, or the CPU, or the end."""
@@ -206,7 +202,7 @@ class Run:
         elif self.device.type != "cpu":
             logger.warning("%s has too little memory for this; going on with the CPU", self.device)
             self.device, self.dtype = torch.device("cpu"), torch.float32
-            self.network = copy.deepcopy(self.network).to(self.device)
+            self.network = self.network.on(self.device, self.dtype)
             self.batch_pixels, self.largest_pass = BATCH_PIXELS["cpu"], LARGEST_PASS["cpu"]
         else:
             raise MemoryError(f"not enough memory even for a small part of a slice: {reason.splitlines()[0]}")

@@ -12,11 +12,12 @@ import vtk
 from numpy.typing import NDArray
 
 from ..core.consistency import ConsistencyMeter
-from ..core.engine import METHODS, Cancelled
+from ..core.engine import Cancelled
 from ..core.ensemble import Enlarged, enlarge
 from ..core.geometry import slice_axis as chosen_axis
 from ..core.geometry import slices_back, slices_first, upscaled_ijk_to_ras
 from ..core.models import model_for
+from ..core.options import METHODS
 from ..version import __version__
 
 ATTRIBUTE_PREFIX = "DURNSuperRes."

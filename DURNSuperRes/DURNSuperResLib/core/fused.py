@@ -1,0 +1,130 @@
+"""DURN arranged for inference: the same function as :class:`~.network.Durn`, with fewer passes over memory.
+
+Three exact rewrites: a transposed convolution of stride 1 becomes the convolution with the flipped, transposed kernel,
+once and not at each call; activations and additions work in place; and the reconstruction after the last sub-pixel step
+becomes one convolution before it, so that the wide features are never spread over the fine grid.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .network import Deconv, Durn, ResidualBlock, bicubic_enlargement
+
+
+class FusedDurn:
+    """Inference of a trained network on one device and in one precision.
+
+    Args:
+        network: the network, which is kept and not changed.
+        device: where to compute.
+        dtype: of weights and features; input, bicubic skip and output stay float32.
+    """
+
+    def __init__(self, network: Durn, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+        self.config = network.config
+        self._source, self._dtype = network, dtype
+        network = copy.deepcopy(network).to(device)
+        self._initial = _Convolution(network.initial, None, dtype)
+        self._urns = [_FusedUNet(urn, dtype) for urn in network.urns]
+        layers: list[Any] = list(network.upsample)  # convolution, shuffle, activation; twice for x4
+        steps = zip(layers[::3], layers[1::3], layers[2::3], strict=True)
+        self._upsample = [(_Convolution(conv, act, dtype), shuffle.upscale_factor) for conv, shuffle, act in steps]
+        self._reconstruct = _Convolution(_before_shuffle(network.reconstruct, self._upsample[-1][1]), None, dtype)
+
+    def on(self, device: torch.device, dtype: torch.dtype) -> FusedDurn:
+        """The same network on another device, or in another precision."""
+        return FusedDurn(self._source, device, dtype)
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """float32 ``(n, 1, rows, columns)`` to float32 ``(n, 1, scale*rows, scale*columns)``."""
+        shallow = self._initial(images.to(self._dtype, memory_format=torch.channels_last))
+        x, links = shallow, None
+        for urn in self._urns:
+            x, links = urn(x, links)
+        x = x.add_(shallow)
+        for step, (convolution, factor) in enumerate(self._upsample, start=1):
+            x = convolution(x)  # the activation is pointwise, so it may come before the shuffle
+            if step < len(self._upsample):
+                x = F.pixel_shuffle(x, factor)
+        out = F.pixel_shuffle(self._reconstruct(x).float(), self._upsample[-1][1])
+        if self.config.bicubic_skip:
+            out = out.add_(bicubic_enlargement(images, self.config.scale))
+        return out
+
+
+class _Convolution:
+    """A convolution and, in place, its activation."""
+
+    def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, act: nn.PReLU | None, dtype: torch.dtype) -> None:
+        self._apply: Callable[..., Tensor] = F.conv2d
+        self._where = {"stride": conv.stride, "padding": conv.padding}
+        weight = conv.weight.detach()
+        if isinstance(conv, Deconv) and conv.stride == (1, 1):
+            weight = weight.flip(2, 3).transpose(0, 1)
+        elif isinstance(conv, Deconv):
+            self._apply = F.conv_transpose2d
+        self._weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        self._bias = conv.bias.detach().to(dtype) if conv.bias is not None else None
+        self._slope = None if act is None else act.weight.item()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out = self._apply(x, self._weight, self._bias, **self._where)
+        return out if self._slope is None else F.leaky_relu_(out, self._slope)
+
+
+class _FusedUNet:
+    """A :class:`~.network.ResidualUNet`."""
+
+    def __init__(self, urn: Any, dtype: torch.dtype) -> None:
+        self._branches = [[_fused_unit(unit[0], unit[1], dtype) for unit in branch] for branch in (urn.up, urn.down)]
+
+    def __call__(self, x: Tensor, links: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
+        nodes: list[Tensor] = []
+        for branch in self._branches:
+            last = len(branch) - 1
+            for position, (widen, narrow, project, back, correct) in enumerate(branch):
+                inside = narrow(widen(x)).add_(x)  # residual block
+                h0 = project(inside)
+                x = correct(back(h0).sub_(inside)).add_(h0)
+                if position < last:
+                    if links is not None:
+                        x = x.add_(links[len(nodes)])
+                    nodes.append(x)
+        return x, nodes
+
+
+def _fused_unit(residual: ResidualBlock, block: Any, dtype: torch.dtype) -> tuple[_Convolution, ...]:
+    return (
+        _Convolution(residual.conv1, residual.act, dtype),
+        _Convolution(residual.conv2, None, dtype),
+        *(_Convolution(conv, act, dtype) for conv, act in (block.project, block.back, block.correct)),
+    )
+
+
+def _before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
+    """The 3 x 3 convolution that does before a sub-pixel step what ``conv`` does after it.
+
+    Both pad with zeros; a fine pixel beyond the border lies in a coarse pixel beyond the border.
+    """
+    fine = conv.weight.detach()
+    inside = fine.shape[1]
+    coarse = fine.new_zeros(factor, factor, inside, factor, factor, 3, 3)
+    for row in range(factor):
+        for column in range(factor):
+            for i in range(3):
+                for j in range(3):
+                    (up, y), (left, x) = divmod(row + i - 1, factor), divmod(column + j - 1, factor)
+                    coarse[row, column, :, y, x, up + 1, left + 1] = fine[0, :, i, j]
+    result = nn.Conv2d(inside * factor**2, factor**2, 3, padding=1, device=fine.device)
+    result.weight.data = coarse.reshape(factor**2, inside * factor**2, 3, 3)
+    if conv.bias is not None:
+        result.bias = nn.Parameter(conv.bias.detach().repeat(factor**2))
+    return result
