@@ -76,6 +76,10 @@ class DURNSuperResParameterNode:
     precision: Annotated[str, Choice(["auto", "float32", "float16", "bfloat16"])] = "auto"
     sliceAxis: Annotated[str, Choice(["auto", "i", "j", "k"])] = "auto"
     keepType: bool = False
+    bestQuality: bool = False
+    uncertainty: bool = False
+    dataConsistency: bool = False
+    showUncertainty: bool = True
     linkViews: bool = True
     matchWindowLevel: bool = True
     smoothOriginal: bool = False
@@ -167,6 +171,8 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         button.text = _("Apply")
         if self._parameterNode:
+            isDurn = self._parameterNode.method == Method.DURN
+            self.ui.bestQualityCheckBox.enabled = self.ui.uncertaintyCheckBox.enabled = isDurn
             isCine = self.logic.isCine(self._parameterNode.inputVolume)
             self.ui.wholeCineCheckBox.enabled = isCine
             self.ui.wholeCineCheckBox.toolTip = (
@@ -202,6 +208,9 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                     precision=parameters.precision,
                     sliceAxis=parameters.sliceAxis,
                     keepType=parameters.keepType,
+                    bestQuality=parameters.bestQuality and parameters.method == Method.DURN,
+                    uncertainty=parameters.uncertainty and parameters.method == Method.DURN,
+                    dataConsistency=parameters.dataConsistency,
                     wholeCine=parameters.wholeCine,
                     progress=run.report,
                     cancelled=self._cancelRequested.is_set,
@@ -209,6 +218,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                     run=self.worker.run,
                 )
                 status = _("{what}: done in {seconds:.1f} s.").format(what=run.what, seconds=run.seconds)
+                self.ui.trustLabel.text = self.logic.trustOf(parameters.outputVolume)
             except Cancelled:
                 status = _("Cancelled; nothing was changed.")
             except Exception:
@@ -225,6 +235,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.progressBar.setRange(0, 0)
         self.ui.progressBar.show()
         self.ui.statusLabel.text = _("Preparing...")
+        self.ui.trustLabel.text = ""
         self._checkCanApply()
         return self._run
 
@@ -288,15 +299,18 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         method: str = "durn",
         sliceAxis: str = "auto",
         keepType: bool = False,
+        bestQuality: bool = False,
+        uncertainty: bool = False,
+        dataConsistency: bool = False,
         wholeCine: bool = False,
         **options,
     ) -> vtkMRMLScalarVolumeNode:
         """Upscale a volume in the plane of its slices and return the output volume, a new one if None was given.
 
-        Blocking and without Qt. The parameters, and ``options`` (device, precision, progress, cancelled, announce,
-        run), are those of ``DURNSuperResLib.scene.volumes.upscale_volume``. With ``wholeCine``, a volume that shows an
-        item of a sequence stands for all of it: a new sequence joins its browser, and the volume that shows it is
-        returned. An error or a cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
+        Blocking and without Qt. The parameters, and ``options`` (device, precision, any_image, progress, cancelled,
+        announce, run), are those of ``DURNSuperResLib.scene.volumes.upscale_volume``. With ``wholeCine``, a volume that
+        shows an item of a sequence stands for all of it: a new sequence joins its browser, and the volume that shows it
+        is returned. An error or a cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
         """
         isValid, reason = self.isValidInputOutputData(inputVolume, outputVolume)
         if not isValid:
@@ -308,13 +322,22 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         if method == "durn":
             check_torch()
         start = time.monotonic()
-        options |= {"method": method, "slice_axis": sliceAxis, "keep_type": keepType}
+        options |= {"method": method, "slice_axis": sliceAxis, "keep_type": keepType, "uncertainty": uncertainty}
+        options |= {"best_quality": bestQuality, "data_consistency": dataConsistency}
         if wholeCine and self.isCine(inputVolume):
             result = shown_by_proxy(upscale_sequence(inputVolume, scale, **options))
         else:
             result = upscale_volume(inputVolume, outputVolume, scale, **options)
         logging.info(f"{method} x{scale} completed in {time.monotonic() - start:.2f} seconds")
         return result
+
+    @staticmethod
+    def trustOf(output: vtkMRMLScalarVolumeNode) -> str:
+        """How well an output reproduces its input, and what of the input is outside the model's domain; in words."""
+        from DURNSuperResLib.scene.sequences import sequence_of
+        from DURNSuperResLib.scene.trust import in_words
+
+        return in_words(sequence_of(output) or output)
 
     @staticmethod
     def showSideBySide(before: vtkMRMLScalarVolumeNode, after: vtkMRMLScalarVolumeNode):

@@ -17,9 +17,8 @@ from .commands import batch
 from .core.models import ModelError, available_models
 from .core.options import DEGRADATION_NAMES, DEVICES, METHODS, PRECISIONS, SCALES
 from .progress import ProgressBar
-from .version import __version__
+from .version import NOTICE, __version__
 
-NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
 VIEWER_PACKAGES = ("aiohttp", "PIL", "trame_client", "trame_rca", "trame_server")
 
 
@@ -184,6 +183,17 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="axis across the slices")
     parser.add_argument("--keep-type", action="store_true", help="the input's voxel type instead of float32")
+    parser.add_argument("--best-quality", action="store_true", help="mean over eight flips and rotations; 8 x slower")
+    text = "write the standard deviation over the eight to this file, .nrrd or the like; 8 x slower"
+    parser.add_argument("--uncertainty", type=Path, metavar="FILE", help=text)
+    text = "change the output as little as possible until it reproduces the input when brought down again"
+    parser.add_argument("--data-consistency", action="store_true", help=text)
+    parser.add_argument("--any-image", action="store_true", help="take phase images, masks and label maps, too")
+    parser.add_argument("--modality", help="of the input, where its files do not say it; MR is assumed")
+    parser.add_argument("--deterministic", action="store_true", help="CPU, float32: the same output bytes in each run")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="what was done, and how far to trust it; also .html"
+    )
     parser.add_argument("--single-slice", action="store_true", help="accept a volume of one slice")
     parser.add_argument("--repair", action="store_true", help="set NaN and infinite voxels to the smallest finite one")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
@@ -253,6 +263,8 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
     parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="of volumes of your own")
+    text = "also score the mean over eight orientations, and how well their spread tells where the errors are"
+    parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
 

@@ -10,6 +10,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from .scene.comparison import ONE_VIEW, SIDE_BY_SIDE, Comparison, register_layouts
+from .scene.sequences import uncertainty_shown_with
 
 BLINK_MILLISECONDS = 500
 
@@ -56,6 +57,8 @@ class ComparePanel:
             self.comparison.set_linked(parameters.linkViews)
             self.comparison.set_matched(parameters.matchWindowLevel)
             self.comparison.set_smooth(parameters.smoothOriginal)
+            uncertainty = uncertainty_shown_with(self.comparison.after) if parameters.showUncertainty else None
+            self.comparison.set_overlay(uncertainty)
         self._enable(self._hindrance())
 
     def show(self, layout: int) -> None:

@@ -24,8 +24,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from .core.degradation import DEGRADATIONS
 from .core.engine import upscale_slices
+from .core.ensemble import enlarge
 from .core.geometry import slice_axis, slices_first
-from .core.quality import edge_sharpness, psnr, ssim
+from .core.quality import (
+    edge_sharpness,
+    gradient_magnitude,
+    psnr,
+    rank_correlation,
+    sparsification_area,
+    ssim,
+)
 from .core.resample import bicubic_upscale, zero_fill
 
 FloatArray = NDArray[np.float64]
@@ -162,6 +170,14 @@ def _durn(image: FloatArray, scale: int) -> FloatArray:
     return upscale_slices(image[None], scale)[0].astype(np.float64)
 
 
+def _durn_consistent(image: FloatArray, scale: int) -> FloatArray:
+    return upscale_slices(image[None], scale, data_consistency=True)[0].astype(np.float64)
+
+
+def _durn_x8(image: FloatArray, scale: int) -> FloatArray:
+    return enlarge(image[None], scale, best_quality=True).image[0].astype(np.float64)
+
+
 def _resampled(interpolator: int) -> Enlarge:
     def enlarge(image: FloatArray, scale: int) -> FloatArray:
         padded = np.pad(image, MIRRORED_BORDER, mode="symmetric")
@@ -183,6 +199,7 @@ METHODS: dict[str, Enlarge] = {
     "zero-filled": zero_fill,
     "durn": _durn,
 }
+DURN_VARIANTS: dict[str, Enlarge] = {"durn + data consistency": _durn_consistent, "durn x8": _durn_x8}
 
 
 def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str] = METHODS) -> list[Score]:
@@ -193,23 +210,51 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
         scale: in-plane magnification.
         degradation: name out of :data:`~.core.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where the
             set has a centre crop, all others are protocol C.
-        methods: names out of :data:`METHODS`.
+        methods: names out of :data:`METHODS` and :data:`DURN_VARIANTS`.
 
     Raises:
         ValueError: a slice too small to be reduced.
     """
-    cropped_first = degradation == "bicubic" and test_set.crop is not None
-    border = scale if cropped_first else 0
-    cases = []
-    for patient, image in test_set.images:
-        whole = centre_crop(image, test_set.crop) if cropped_first and test_set.crop else image
-        truth = _multiple(normalised(whole), scale)
-        cases.append((patient, DEGRADATIONS[degradation](truth, scale), truth, _region(truth, test_set.crop, border)))
+    cases = _cases(test_set, scale, degradation)
+    known = METHODS | DURN_VARIANTS
     results = []
     for name in methods:
-        values = np.array([_figures(METHODS[name](low, scale), truth, region) for _, low, truth, region in cases])
-        results.append(Score(name, tuple(patient for patient, *_ in cases), *values.T))
+        values = np.array([_figures(known[name](c.low, scale), c.truth, c.region) for c in cases])
+        results.append(Score(name, tuple(case.patient for case in cases), *values.T))
     return results
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How well an order of the pixels tells where the true absolute error is large, of each slice.
+
+    ``correlation`` is Spearman's with the error, ``area`` that under the sparsification curve, where 1 is random.
+    """
+
+    name: str
+    correlation: FloatArray
+    area: FloatArray
+
+
+def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ranking]:
+    """The uncertainty map, the local gradient magnitude and the true error itself as orders of DURN's errors.
+
+    Raises:
+        ValueError: a slice too small to be reduced.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    for case in _cases(test_set, scale, degradation):
+        result = enlarge(case.low[None], scale, uncertainty=True)
+        assert result.spread is not None
+        image = np.clip(result.image[0], 0, 1)
+        error = case.region.of(np.abs(image - case.truth))
+        orders = {"uncertainty": result.spread[0], "gradient magnitude": gradient_magnitude(image)}
+        for name, order in orders.items():
+            inside = case.region.of(order)
+            figures = rank_correlation(error, inside), sparsification_area(error, inside)
+            found.setdefault(name, []).append(figures)
+        found.setdefault("true error", []).append((1.0, sparsification_area(error, error)))
+    return [Ranking(name, *np.array(figures).T) for name, figures in found.items()]
 
 
 @dataclass(frozen=True)
@@ -219,6 +264,33 @@ class _Region:
     rows: slice
     columns: slice
     mask: NDArray[np.bool_] | None
+
+    def of(self, image: FloatArray) -> FloatArray:
+        """The pixels to score, one after the other."""
+        part = image[self.rows, self.columns]
+        return part.ravel() if self.mask is None else part[self.mask]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One slice: its truth, its low-resolution copy, and where it is scored."""
+
+    patient: str
+    low: FloatArray
+    truth: FloatArray
+    region: _Region
+
+
+def _cases(test_set: TestSet, scale: int, degradation: str) -> list[_Case]:
+    cropped_first = degradation == "bicubic" and test_set.crop is not None
+    border = scale if cropped_first else 0
+    cases = []
+    for patient, image in test_set.images:
+        whole = centre_crop(image, test_set.crop) if cropped_first and test_set.crop else image
+        truth = _multiple(normalised(whole), scale)
+        low, region = DEGRADATIONS[degradation](truth, scale), _region(truth, test_set.crop, border)
+        cases.append(_Case(patient, low, truth, region))
+    return cases
 
 
 def _region(truth: FloatArray, crop: int | None, border: int) -> _Region:

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from DURNSuperResLib.core.engine import Cancelled, upscale_slices
+from DURNSuperResLib.core.ensemble import Enlarged
 from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
 from DURNSuperResLib.scene.cine import load_cine
 from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
@@ -150,13 +151,13 @@ def test_cancel_and_errors_leave_no_node(cine: slicer.vtkMRMLSequenceNode) -> No
 def test_items_may_be_computed_elsewhere_and_a_removed_cine_ends_the_run(cine: slicer.vtkMRMLSequenceNode) -> None:
     scene, said, runs = cine.GetScene(), [], []
 
-    def run(compute: Callable) -> NDArray:
+    def run(compute: Callable) -> Enlarged:
         runs.append(compute())
         return runs[-1]
 
     output = upscale_sequence(cine, 2, method="bicubic", announce=said.append, run=run)
     assert (len(runs), said) == (4, ["bicubic x2"])
-    assert np.array_equal(voxels_of(items_of(output)[2]), runs[2])
+    assert np.array_equal(voxels_of(items_of(output)[2]), runs[2].image)
     before = node_ids(scene) - {cine.GetID()}
 
     def removes(compute: Callable) -> NDArray:

@@ -16,8 +16,8 @@ from typing import Any
 
 from ..batch import DONE, FAILED, SKIPPED, BatchError, Ledger, Outcome, Outcomes, Plan, foresee, run_here
 from ..cohort import Cohort, Job, find_jobs
+from ..version import NOTICE
 
-NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
 REPORT = "report.json"
 NOT_DONE = "not done"
 OF_THE_BATCH = ("recursive", "as_dicom", "dry_run", "dask", "workers")

@@ -8,7 +8,18 @@ import logging
 
 from ..core.models import available_models
 from ..core.options import SCALES
-from ..evaluation import METHODS, Score, TestSet, other_vendor_cine, own_volumes, score, sunnybrook_validation
+from ..evaluation import (
+    DURN_VARIANTS,
+    METHODS,
+    Ranking,
+    Score,
+    TestSet,
+    other_vendor_cine,
+    own_volumes,
+    rank_uncertainty,
+    score,
+    sunnybrook_validation,
+)
 from ..targets import REFERENCE, TABLES, TOLERANCE
 
 SETS = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}
@@ -29,13 +40,17 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.protocol == "targets":
         degradations = ["bicubic", "kspace"]
     results: Results = {}
+    rankings: dict[str, list[Ranking]] = {}
     for test_set in test_sets:
         for degradation in degradations:
             table = results.setdefault(test_set.name, {}).setdefault(degradation, {})
             for scale in options.scale or SCALES:
-                table[f"x{scale}"] = _table(test_set, degradation, scale, options.per_patient)
+                table[f"x{scale}"] = _table(test_set, degradation, scale, options.per_patient, options.uncertainty)
+                if options.uncertainty:
+                    rankings[f"{test_set.name} {degradation} x{scale}"] = _ranking(test_set, degradation, scale)
     if options.json:
-        options.json.write_text(json.dumps(_plain(results), indent=2) + "\n", encoding="utf-8")
+        content = _plain(results) | ({"uncertainty": _plain_rankings(rankings)} if rankings else {})
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     if options.protocol == "targets":
         _calibrate(results)
 
@@ -51,17 +66,44 @@ def _test_sets(options: argparse.Namespace) -> list[TestSet]:
     return [SETS[name](options.data) for name in names]
 
 
-def _table(test_set: TestSet, degradation: str, scale: int, per_patient: bool) -> list[Score]:
+def _table(test_set: TestSet, degradation: str, scale: int, per_patient: bool, all_orientations: bool) -> list[Score]:
     bundled = {card.scale for card in available_models()}
-    scores = score(test_set, scale, degradation, [name for name in METHODS if name != "durn" or scale in bundled])
+    names = [name for name in (*METHODS, *DURN_VARIANTS) if scale in bundled or "durn" not in name]
+    if not all_orientations and "durn x8" in names:
+        names.remove("durn x8")  # takes as long as all others together
+    scores = score(test_set, scale, degradation, names)
     print(
         f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; mean PSNR dB, SSIM, edge sharpness"
     )
     for row in scores:
-        print(_line(row.method, row, 2, 14))
+        print(_line(row.method, row, 2, 24))
         for patient, own in row.by_patient().items() if per_patient else ():
-            print(_line(patient, own, 4, 12))
+            print(_line(patient, own, 4, 22))
     return scores
+
+
+def _ranking(test_set: TestSet, degradation: str, scale: int) -> list[Ranking]:
+    rows = rank_uncertainty(test_set, scale, degradation)
+    print(
+        f"{test_set.name}, {degradation}, x{scale}: where the errors are; mean rank correlation with the true absolute "
+        "error, mean area under the sparsification curve (random: 1)"
+    )
+    for row in rows:
+        print(f"  {row.name:<24}{row.correlation.mean():>7.3f}  {row.area.mean():.3f}")
+    return rows
+
+
+def _plain_rankings(rankings: dict[str, list[Ranking]]) -> dict[str, dict[str, dict[str, float]]]:
+    return {
+        place: {
+            row.name: {
+                "rank_correlation": float(row.correlation.mean()),
+                "sparsification_area": float(row.area.mean()),
+            }
+            for row in rows
+        }
+        for place, rows in rankings.items()
+    }
 
 
 def _line(name: str, row: Score, indent: int, width: int) -> str:

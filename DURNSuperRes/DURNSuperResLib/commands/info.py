@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..core.spectrum import Resolution
     from ..scene.dicom.stacks import Contents, Stack
     from ..scene.headers import FileFacts
 
@@ -28,10 +30,46 @@ def info(options: argparse.Namespace) -> None:
     from ..scene.headers import facts_of
 
     facts = facts_of(options.input)
+    resolution = _resolution_of_file(options.input, facts)
     if options.json:
-        print(json.dumps({"file": str(options.input), **_of_facts(facts)}, indent=2))
+        found = {"file": str(options.input), **_of_facts(facts), **_of_resolution(resolution)}
+        print(json.dumps(found, indent=2))
     else:
         _print_facts(str(options.input), facts)
+        if resolution is not None and resolution.interpolated:
+            print(f"   {resolution}: zero-filled by the scanner")
+
+
+def _resolution_of_file(path: Path, facts: FileFacts) -> Resolution | None:
+    """What the spectrum of the voxels tells; None where they cannot be read."""
+    from ..scene.sequence_storage import read_sequence
+    from ..scene.storage import InputError, read_volume
+    from ..scene.trust import resolution_of_node
+
+    try:
+        return resolution_of_node(read_sequence(path) if facts.is_cine else read_volume(path))
+    except InputError:
+        return None
+
+
+def _resolution_of_stack(stack: Stack) -> Resolution | None:
+    """What the spectrum of a stack's first phase tells; None where it is refused or cannot be read."""
+    from ..core.spectrum import resolution_of
+    from ..scene.dicom.pixels import PixelReader
+    from ..scene.dicom.plain import DicomError
+
+    between_rows, between_columns = stack.first.spacing
+    try:
+        return None if stack.refusal else resolution_of([PixelReader(stack).phase(0)], (between_columns, between_rows))
+    except DicomError:
+        return None
+
+
+def _of_resolution(resolution: Resolution | None) -> dict[str, Any]:
+    return {
+        "zero_filled": None if resolution is None else resolution.interpolated,
+        "effective_pixel_mm": None if resolution is None else [round(size, 2) for size in resolution.effective_mm],
+    }
 
 
 def _print_contents(contents: Contents) -> None:
@@ -41,6 +79,9 @@ def _print_contents(contents: Contents) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         for note in stack.notes if stack else ():
             print(f"   note: {note}")
+        resolution = _resolution_of_stack(stack) if stack else None
+        if resolution is not None and resolution.interpolated:
+            print(f"   note: {resolution}: zero-filled by the scanner")
         if stack and stack.refusal:
             print(f"   refused: {stack.refusal}")
     if any(stack.view.guessed for stack in contents.stacks):
@@ -99,6 +140,7 @@ def _of_stack(stack: Stack) -> dict[str, Any]:
         "columns": columns,
         "rows": rows,
         "pixel_spacing_mm": list(stack.first.spacing),
+        **_of_resolution(_resolution_of_stack(stack)),
         "slices": stack.slices,
         "gap_mm": round(stack.gap, 4) if stack.slices > 1 else None,
         "phases": stack.phases,

@@ -8,29 +8,54 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..progress import ProgressBar
+from ..version import NOTICE
+from .reporting import check_report, report_run
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode
+    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode, vtkMRMLVolumeNode
 
     from ..scene.dicom.stacks import Stack
 
-NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
 FILE_ENDING = re.compile(r"\.[a-z]{2,5}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run that is done: its input and output nodes, both volumes or both sequences, and the output in words."""
+
+    source: vtkMRMLVolumeNode | vtkMRMLSequenceNode
+    result: vtkMRMLVolumeNode | vtkMRMLSequenceNode
+    summary: str
 
 
 def upscale(options: argparse.Namespace) -> None:
     """Run the command."""
     start = time.monotonic()
     summary = upscale_one(options)
-    logging.info("%s: %s, %.1f s%s. %s", options.output, summary, time.monotonic() - start, _peak_memory(), NOTICE)
+    logging.info("%s: %s; %.1f s%s. %s", options.output, summary, time.monotonic() - start, _peak_memory(), NOTICE)
 
 
 def upscale_one(options: argparse.Namespace) -> str:
-    """Upscale one input into one output; the result in words."""
+    """Upscale one input into one output, its uncertainty map and report; the result in words."""
+    start = time.monotonic()
+    options.told = []  # which model ran where
+    _make_deterministic(options)
+    if options.report:
+        check_report(options.report, options.overwrite)
+    done = _upscaled(options)
+    seconds = time.monotonic() - start
+    _write_uncertainty(done, options)
+    if options.report:
+        report_run(done, options, seconds)
+    return f"{done.summary}; {done.result.GetAttribute('DURNSuperRes.Consistency')}"
+
+
+def _upscaled(options: argparse.Namespace) -> Done:
     if options.input.is_dir():
         return _from_dicom(options)
     if options.series is not None:
@@ -38,25 +63,59 @@ def upscale_one(options: argparse.Namespace) -> str:
     return _cine_file(options) if _is_cine(options.input) else _volume_file(options)
 
 
-def _volume_file(options: argparse.Namespace) -> str:
+def _make_deterministic(options: argparse.Namespace) -> None:
+    """Fix what could differ from run to run on one machine: device, precision and the choice of algorithms."""
+    if not options.deterministic:
+        return
+    if options.device == "cuda" or options.precision not in ("auto", "float32"):
+        raise ValueError("--deterministic computes in float32 on the CPU; leave --device and --precision away")
+    options.device, options.precision = "cpu", "float32"
+    if options.method == "durn":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+
+
+def _volume_file(options: argparse.Namespace) -> Done:
     from ..scene import storage
 
-    storage.check_output(options.output, options.overwrite)
-    result = _upscaled_volume(storage.read_volume(options.input), options)
+    _check_outputs(options, storage.check_output)
+    source = storage.read_volume(options.input)
+    result = _upscaled_volume(source, options)
     storage.write_volume(result, options.output, overwrite=options.overwrite)
-    return _of_volume(result)
+    return Done(source, result, _of_volume(result))
 
 
-def _cine_file(options: argparse.Namespace) -> str:
+def _cine_file(options: argparse.Namespace) -> Done:
     from ..scene import sequence_storage
 
-    sequence_storage.check_sequence_output(options.output, options.overwrite)
-    result = _upscaled_sequence(sequence_storage.read_sequence(options.input), options)
+    _check_outputs(options, sequence_storage.check_sequence_output)
+    source = sequence_storage.read_sequence(options.input)
+    result = _upscaled_sequence(source, options)
     sequence_storage.write_sequence(result, options.output, overwrite=options.overwrite)
-    return _of_sequence(result)
+    return Done(source, result, _of_sequence(result))
 
 
-def _from_dicom(options: argparse.Namespace) -> str:
+def _check_outputs(options: argparse.Namespace, check: Callable[[Path, bool], None], to_folder: bool = False) -> None:
+    """Whether output and uncertainty can be written, before the work starts."""
+    for path in (None if to_folder else options.output, options.uncertainty):
+        if path is not None:
+            check(path, options.overwrite)
+
+
+def _write_uncertainty(done: Done, options: argparse.Namespace) -> None:
+    if options.uncertainty is None:
+        return
+    from ..scene.sequence_storage import write_sequence
+    from ..scene.storage import write_volume
+    from ..scene.trust import uncertainty_of
+
+    write = write_sequence if done.result.IsA("vtkMRMLSequenceNode") else write_volume
+    write(uncertainty_of(done.result), options.uncertainty, overwrite=options.overwrite)
+    logging.info("%s: standard deviation over the eight flips and rotations", options.uncertainty)
+
+
+def _from_dicom(options: argparse.Namespace) -> Done:
     from ..scene.dicom.stacks import choose_stack, contents_of
 
     contents = contents_of(options.input)
@@ -68,36 +127,45 @@ def _from_dicom(options: argparse.Namespace) -> str:
     return _dicom_cine(stack, options) if stack.phases > 1 else _dicom_static(stack, options)
 
 
-def _dicom_cine(stack: Stack, options: argparse.Namespace) -> str:
+def _dicom_cine(stack: Stack, options: argparse.Namespace) -> Done:
     from ..scene import sequence_storage
     from ..scene.cine import load_cine
     from ..scene.sequences import items_of
 
     to_folder = _is_folder(options, sequence_storage.WRITABLE)
-    if not to_folder:
-        sequence_storage.check_sequence_output(options.output, options.overwrite)
-    result = _upscaled_sequence(load_cine(stack), options, slice_axis=_across(options, to_folder))
+    _check_outputs(options, sequence_storage.check_sequence_output, to_folder)
+    source = _described(load_cine(stack), stack)
+    result = _upscaled_sequence(source, options, slice_axis=_across(options, to_folder))
     if to_folder:
         items = items_of(result)
         _write_dicom(stack, items.__getitem__, options)
     else:
         sequence_storage.write_sequence(result, options.output, overwrite=options.overwrite)
-    return _of_sequence(result)
+    return Done(source, result, _of_sequence(result))
 
 
-def _dicom_static(stack: Stack, options: argparse.Namespace) -> str:
+def _dicom_static(stack: Stack, options: argparse.Namespace) -> Done:
     from ..scene import storage
     from ..scene.cine import load_static
 
     to_folder = _is_folder(options, storage.WRITABLE)
-    if not to_folder:
-        storage.check_output(options.output, options.overwrite)
-    result = _upscaled_volume(load_static(stack), options, slice_axis=_across(options, to_folder))
+    _check_outputs(options, storage.check_output, to_folder)
+    source = _described(load_static(stack), stack)
+    result = _upscaled_volume(source, options, slice_axis=_across(options, to_folder))
     if to_folder:
         _write_dicom(stack, lambda _: result, options)
     else:
         storage.write_volume(result, options.output, overwrite=options.overwrite)
-    return _of_volume(result)
+    return Done(source, result, _of_volume(result))
+
+
+def _described(node: vtkMRMLNode, stack: Stack) -> vtkMRMLNode:
+    """Let a node know what its DICOM headers say of the kind of image, for the check of the domain."""
+    kind, modality, sequence = stack.first.kind[:3]
+    for name, value in (("ImageType", f"\\\\{kind}"), ("Modality", modality), ("ScanningSequence", sequence)):
+        if value:
+            node.SetAttribute(f"DICOM.{name}", value)
+    return node
 
 
 def _is_folder(options: argparse.Namespace, endings: tuple[str, ...]) -> bool:
@@ -144,6 +212,7 @@ def _upscaled_volume(
     from ..scene.volumes import repair_non_finite, upscale_volume
 
     _check_slices(source, options, slice_axis or options.slice_axis)
+    _state_modality(source, options)
     _repair([source], options, repair_non_finite)
     with ProgressBar(shown=not options.quiet) as bar:
         return upscale_volume(source, **_choices(options, slice_axis), progress=bar)
@@ -155,14 +224,22 @@ def _upscaled_sequence(
     from ..scene.sequences import items_of, upscale_sequence
     from ..scene.volumes import repair_non_finite
 
+    _state_modality(source, options)
     _repair(items_of(source), options, repair_non_finite)
     with ProgressBar(shown=not options.quiet) as bar:
         return upscale_sequence(source, **_choices(options, slice_axis), progress=bar)
 
 
 def _choices(options: argparse.Namespace, slice_axis: str | None) -> dict[str, Any]:
-    names = ("scale", "method", "device", "precision", "keep_type", "cancelled")
-    return {name: getattr(options, name) for name in names} | {"slice_axis": slice_axis or options.slice_axis}
+    names = ("scale", "method", "device", "precision", "keep_type", "best_quality", "data_consistency", "any_image")
+    more = {"slice_axis": slice_axis or options.slice_axis, "uncertainty": options.uncertainty is not None}
+    more |= {"announce": options.told.append, "cancelled": options.cancelled}
+    return {name: getattr(options, name) for name in names} | more
+
+
+def _state_modality(node: vtkMRMLNode, options: argparse.Namespace) -> None:
+    if options.modality:
+        node.SetAttribute("DICOM.Modality", options.modality.upper())
 
 
 def _repair(

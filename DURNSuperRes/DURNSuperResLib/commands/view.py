@@ -6,7 +6,7 @@ import argparse
 import logging
 import webbrowser
 
-NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
+from ..version import NOTICE
 
 
 def view(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .consistency import make_consistent
 from .intensity import IntensityMap
 from .models import model_for
 from .options import DEVICES, METHODS, PRECISIONS, SCALES
@@ -69,6 +70,7 @@ def upscale_slices(
     device: str = "auto",
     precision: str = "auto",
     intensity: IntensityMap | None = None,
+    data_consistency: bool = False,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
     announce: Announce | None = None,
@@ -82,6 +84,8 @@ def upscale_slices(
         device: ``auto`` takes CUDA if a small computation really runs there, else the CPU.
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
         intensity: the map of the whole (a cine) that these slices are part of; None takes it from the slices.
+        data_consistency: change the result as little as possible so that it reproduces the slices when it is brought
+            down again, to 1e-4 of their range; see :func:`~.consistency.make_consistent`.
         progress: called with (slices done, slices in all) after each batch; slices that are equal count once.
         cancelled: asked before each batch; true stops the run.
         announce: told model, device and precision before the first batch, and again if the device changes.
@@ -96,7 +100,7 @@ def upscale_slices(
         ModuleNotFoundError: ``durn`` without torch installed.
         Cancelled: ``cancelled`` answered yes.
     """
-    stack = _checked(slices)
+    stack = checked_slices(slices)
     _check_options(scale, method, device, precision)
     monitor = Monitor(len(stack), progress, cancelled, announce)
     if method == "bicubic":
@@ -104,6 +108,8 @@ def upscale_slices(
         result = _bicubic(stack, scale, monitor)
     else:
         result = _run_network(stack, intensity or IntensityMap.of(stack), scale, device, precision, monitor)
+    if data_consistency:
+        make_consistent(result, stack, scale, monitor.check)
     monitor.check()  # who cancels during the last batch does not want its result either
     return result
 
@@ -130,7 +136,12 @@ def _distinct(stack: NDArray) -> tuple[NDArray, list[int]]:
     return stack[[places.index(number) for number in range(len(place))]], places
 
 
-def _checked(slices: ArrayLike) -> NDArray:
+def checked_slices(slices: ArrayLike) -> NDArray:
+    """``slices`` as an array of a real dtype, after checking that it can be upscaled.
+
+    Raises:
+        ValueError: as :func:`upscale_slices`.
+    """
     stack = np.asarray(slices)
     if stack.ndim != 3 or stack.size == 0:
         raise ValueError(f"slices must be (n, rows, columns) with no empty axis, not {stack.shape}")

@@ -66,6 +66,34 @@ def edge_sharpness(images: ArrayLike, truth: ArrayLike, mask: ArrayLike | None =
     return np.sum(projected * edges, axis=(-2, -1)) / np.sum(steepness * edges, axis=(-2, -1))
 
 
+def gradient_magnitude(images: ArrayLike) -> FloatArray:
+    """Length of the gradient in the plane of each ``(rows, columns)``, in units a pixel."""
+    return np.sqrt(np.sum(_gradient(np.asarray(images, dtype=np.float64)) ** 2, axis=0))
+
+
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
+    """Spearman's rank correlation of two arrays of one shape; equal values share their mean rank."""
+    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def sparsification_area(error: ArrayLike, order: ArrayLike) -> float:
+    """Area under the sparsification curve: the mean error of what is left while the pixels of highest ``order`` go.
+
+    Relative to the mean error of all pixels, so a random order gives 1, and the lower the better; the order of the
+    error itself gives the least that can be had.
+
+    Source: O. Mac Aodha et al., "Learning a confidence measure for optical flow", IEEE Trans. PAMI 35 (2013) 1107.
+    """
+    errors = np.asarray(error, dtype=np.float64).ravel()
+    kept = errors[np.argsort(np.asarray(order).ravel(), kind="stable")]
+    return float(np.mean(np.cumsum(kept) / np.arange(1, kept.size + 1)) / errors.mean())
+
+
+def _ranks(values: ArrayLike) -> FloatArray:
+    _, place, count = np.unique(np.asarray(values).ravel(), return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count + 1) / 2)[place]
+
+
 def _gradient(images: FloatArray) -> FloatArray:
     return np.stack([np.gradient(images, axis=axis) for axis in (-2, -1)])
 

@@ -32,6 +32,15 @@ def bicubic_downscale(images: ArrayLike, scale: int) -> FloatArray:
     return _on_both_axes(_bicubic_along, images, lambda size: _divided(size, scale))
 
 
+def bicubic_reduction(size: int, scale: int) -> FloatArray:
+    """Antialiased bicubic reduction along one axis as a matrix ``(size/scale, size)``.
+
+    Raises:
+        ValueError: a size that ``scale`` does not divide.
+    """
+    return _bicubic_along(np.eye(size), _divided(size, scale)).T
+
+
 def kspace_truncate(images: ArrayLike, scale: int) -> FloatArray:
     """Resolution loss of a scanner: keep the centre ``1/scale`` of k-space along rows and columns, no window.
 

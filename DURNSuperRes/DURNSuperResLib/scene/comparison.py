@@ -18,6 +18,7 @@ from .views import describe, face_slices, follow
 
 SIDE_BY_SIDE, ONE_VIEW = 5201, 5202  # layout numbers above 100 are free for modules
 VIEW_GROUP = 5201  # linking acts within a group
+OVERLAY_OPACITY = 0.6
 VIEWS = {SIDE_BY_SIDE: ("DURNBefore", "DURNAfter"), ONE_VIEW: ("DURNBlink",)}
 _LETTERS = {"DURNBefore": ("B", "#8C8C8C"), "DURNAfter": ("A", "#4E9AD6"), "DURNBlink": ("AB", "#4E9AD6")}
 _LAYOUT, _INTERPOLATE = "DURNSuperRes.PreviousLayout", "DURNSuperRes.PreviousInterpolate"
@@ -146,6 +147,19 @@ class Comparison:
     def set_fade(self, share: float) -> None:
         """In one view: how much of the upscaled volume covers the original, 0 to 1."""
         self._logics()[-1].GetSliceCompositeNode().SetForegroundOpacity(share)
+
+    def set_overlay(self, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+        """Side by side: lay a volume, such as the uncertainty, over the upscaled one; None takes it away."""
+        if self.layout != SIDE_BY_SIDE:
+            return
+        layer = self._logics()[-1].GetSliceCompositeNode()
+        linked, hot = layer.GetLinkedControl(), layer.GetHotLinkedControl()
+        layer.SetLinkedControl(False)  # or the overlay would go to the first view, too
+        layer.SetHotLinkedControl(False)
+        layer.SetForegroundVolumeID(None if volume is None else volume.GetID())
+        layer.SetForegroundOpacity(OVERLAY_OPACITY)
+        layer.SetLinkedControl(linked)
+        layer.SetHotLinkedControl(hot)
 
     def labels(self) -> dict[str, str]:
         """What to write into each view, by the view's name."""

@@ -9,17 +9,32 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.engine import Announce, Cancelled, upscale_slices
+from ..core.consistency import ConsistencyMeter
+from ..core.engine import Announce, Cancelled
+from ..core.ensemble import ORIENTATIONS, Enlarged
 from ..core.geometry import slice_axis as chosen_axis
-from ..core.geometry import slices_back, slices_first, upscaled_ijk_to_ras
+from ..core.geometry import slices_first, upscaled_ijk_to_ras
 from ..core.intensity import IntensityMap
 from .app import current_scene, sequences_logic
-from .volumes import Run, VolumeError, as_type, dress, finite_voxels, ijk_to_ras_of, label_of, provenance, record
+from .trust import colour, examine, refer, uncertainty_of
+from .volumes import (
+    Run,
+    VolumeError,
+    dress,
+    enlarged_voxels,
+    finite_voxels,
+    ijk_to_ras_of,
+    label_of,
+    measured,
+    provenance,
+    record,
+)
 
 MULTI_VOLUME = "MultiVolume"  # prefix of the attributes that Slicer's MultiVolumeImporter writes
 
@@ -32,11 +47,10 @@ class _Options:
     """What every item of one cine is upscaled with."""
 
     scale: int
-    method: str
-    device: str
-    precision: str
     slice_axis: str
     keep_type: bool
+    any_image: bool
+    engine: dict[str, Any]  # of core.ensemble.enlarge
 
 
 class _Calls:
@@ -61,7 +75,7 @@ class _Calls:
         return None if progress is None else lambda done, _: progress(before + done, total)
 
 
-def _here(compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+def _here(compute: Callable[[], Enlarged]) -> Enlarged:
     return compute()
 
 
@@ -74,6 +88,10 @@ def upscale_sequence(
     precision: str = "auto",
     slice_axis: str = "auto",
     keep_type: bool = False,
+    best_quality: bool = False,
+    uncertainty: bool = False,
+    data_consistency: bool = False,
+    any_image: bool = False,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
     announce: Announce | None = None,
@@ -89,26 +107,35 @@ def upscale_sequence(
         source: a sequence of volumes, a browser (its master sequence is taken), the proxy volume of one, or a
             multi-volume.
         scale, method, device, precision, cancelled: as :func:`~..core.engine.upscale_slices`.
-        slice_axis, keep_type: as :func:`~.volumes.upscale_volume`; the axis is chosen once for all items.
+        best_quality, uncertainty, data_consistency, any_image: as :func:`~.volumes.upscale_volume`; the uncertainty is
+            a second sequence, :func:`~.trust.uncertainty_of` the output.
+        slice_axis, keep_type: as ``upscale_volume``; the axis is chosen once for all items.
         progress, announce: as ``upscale_slices``, over all items.
         run: as :func:`~.volumes.upscale_volume`, asked for each item.
 
     Raises:
-        VolumeError: no sequence, an item that is no grey-level volume or has NaN or infinite voxels, a constant cine.
+        VolumeError: no sequence, an item that is no grey-level image or has NaN or infinite voxels, a constant cine.
         ValueError, ModelError, DeviceError: as ``upscale_slices``.
         Cancelled: as ``upscale_slices``, or the sequence was removed from the scene while ``run`` was busy.
     """
     sequence, browser = _sequence_and_browser(source)
-    options = _Options(scale, method, device, precision, slice_axis, keep_type)
+    engine = {"method": method, "device": device, "precision": precision, "best_quality": best_quality}
+    engine |= {"uncertainty": uncertainty, "data_consistency": data_consistency}
+    options = _Options(scale, slice_axis, keep_type, any_image, engine)
     known_scene = sequence.GetScene()
-    output = _upscaled_items(sequence, options, _Calls(progress, cancelled, announce, run or _here))
+    output, spread, notes = _upscaled_items(sequence, options, _Calls(progress, cancelled, announce, run or _here))
     if sequence.GetScene() is not known_scene:
         raise Cancelled(f"{sequence.GetName()} was removed from the scene during the run")
     scene = known_scene or current_scene()
     output.SetName(scene.GenerateUniqueName(f"{sequence.GetName()} {label_of(method)} x{scale}"))
     scene.AddNode(output)
-    record(output, sequence, scale, method)
+    record(output, sequence, scale, method, notes)
     _play_together(browser, output, sequence)
+    if uncertainty:
+        spread.SetName(f"{output.GetName()} uncertainty")
+        scene.AddNode(spread)
+        refer(output, spread)
+        colour(_play_together(browser, spread, sequence))
     return output
 
 
@@ -124,6 +151,15 @@ def browser_of(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBr
         if browser.IsSynchronizedSequenceNode(sequence, True):
             return browser
     return None
+
+
+def uncertainty_shown_with(volume: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The volume that shows an output's uncertainty, at the same phase if it is a cine's; None if there is none."""
+    sequence, browser = sequence_of(volume), _browser_of_proxy(volume)
+    if sequence is None or browser is None:
+        return uncertainty_of(volume)
+    spread = uncertainty_of(sequence)
+    return None if spread is None else browser.GetProxyNode(spread)
 
 
 def is_cine(node: slicer.vtkMRMLNode | None) -> bool:
@@ -247,36 +283,40 @@ def _nodes(scene: slicer.vtkMRMLScene | None, class_name: str) -> list[slicer.vt
 
 def _upscaled_items(
     sequence: slicer.vtkMRMLSequenceNode, options: _Options, calls: _Calls
-) -> slicer.vtkMRMLSequenceNode:
-    """A sequence in no scene, of the enlarged items."""
+) -> tuple[slicer.vtkMRMLSequenceNode, slicer.vtkMRMLSequenceNode, dict[str, str]]:
+    """Sequences in no scene, of the enlarged items and of their uncertainty, and what was found of them."""
     items = items_of(sequence)
     voxels = [finite_voxels(item) for item in items]
-    axis = chosen_axis(ijk_to_ras_of(items[0]), options.slice_axis)
-    intensity = _common_intensity(sequence, voxels)
-    output = new_sequence(sequence.GetName(), sequence.GetIndexName(), sequence.GetIndexUnit())
-    output.SetIndexType(sequence.GetIndexType())
-    output.SetNumericIndexValueTolerance(sequence.GetNumericIndexValueTolerance())
-    counts = [array.shape[2 - axis] for array in voxels]
-    attributes = provenance(sequence, options.scale, options.method)
     places = [(ijk_to_ras_of(item), sequence.GetNthIndexValue(n)) for n, item in enumerate(items)]
+    axis = chosen_axis(places[0][0], options.slice_axis)
+    method, scale = options.engine["method"], options.scale
+    engine = options.engine | {"intensity": _common_intensity(sequence, voxels)}
+    slices = [slices_first(array, axis) for array in voxels]
+    notes = examine(sequence, slices, axis, places[0][0], scale, method, options.any_image)
+    output, spread = _empty_like(sequence), _empty_like(sequence)
+    passes = len(ORIENTATIONS) if engine["best_quality"] or engine["uncertainty"] else 1
+    counts = [passes * len(array) for array in slices]
+    attributes = provenance(sequence, scale, method)
+    meter = ConsistencyMeter()
     for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
-        compute = functools.partial(
-            upscale_slices,
-            slices_first(array, axis).copy(),  # the user may change the sequence while another thread computes
-            options.scale,
-            method=options.method,
-            device=options.device,
-            precision=options.precision,
-            intensity=intensity,
-            progress=calls.progress_of(sum(counts[:n]), sum(counts)),
-            cancelled=calls.cancelled,
-            announce=calls.announce,
-        )
-        result = np.ascontiguousarray(slices_back(calls.run(compute), axis))
-        if options.keep_type:
-            result = as_type(result, array.dtype)
-        add_item(output, result, upscaled_ijk_to_ras(ijk_to_ras, options.scale, axis), index_value, attributes)
-    return output
+        copy = array.copy()  # the user may change the sequence while another thread computes
+        before = calls.progress_of(sum(counts[:n]), sum(counts))
+        talk = {"progress": before, "cancelled": calls.cancelled, "announce": calls.announce}
+        compute = functools.partial(enlarged_voxels, copy, axis, scale, options.keep_type, meter, **engine, **talk)
+        result = calls.run(compute)
+        matrix = upscaled_ijk_to_ras(ijk_to_ras, scale, axis)
+        add_item(output, result.image, matrix, index_value, attributes)
+        if result.spread is not None:
+            add_item(spread, result.spread, matrix, index_value)
+    return output, spread, notes | measured(meter, engine)
+
+
+def _empty_like(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceNode:
+    """A sequence in no scene with the same index and no items yet."""
+    empty = new_sequence(sequence.GetName(), sequence.GetIndexName(), sequence.GetIndexUnit())
+    empty.SetIndexType(sequence.GetIndexType())
+    empty.SetNumericIndexValueTolerance(sequence.GetNumericIndexValueTolerance())
+    return empty
 
 
 def _common_intensity(sequence: slicer.vtkMRMLSequenceNode, voxels: list[NDArray]) -> IntensityMap:
@@ -290,13 +330,14 @@ def _play_together(
     browser: slicer.vtkMRMLSequenceBrowserNode | None,
     output: slicer.vtkMRMLSequenceNode,
     sequence: slicer.vtkMRMLSequenceNode,
-) -> None:
-    """Let the input's browser, if there is one still, play the output too, shown like the input."""
+) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """Let the input's browser, if there is one still, play the output too, shown like the input; give its volume."""
     if browser is None or browser.GetScene() is None:
-        return
+        return None
     browser.AddSynchronizedSequenceNode(output)
     browser.SetOverwriteProxyName(output, browser.GetOverwriteProxyName(sequence))
     sequences_logic().UpdateProxyNodesFromSequences(browser)
     proxy, shown = browser.GetProxyNode(output), browser.GetProxyNode(sequence)
     if proxy is not None and shown is not None:
         dress(proxy, shown)
+    return proxy

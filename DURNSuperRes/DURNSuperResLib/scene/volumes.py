@@ -11,7 +11,9 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from ..core.engine import Cancelled, upscale_slices
+from ..core.consistency import ConsistencyMeter
+from ..core.engine import Cancelled
+from ..core.ensemble import Enlarged, enlarge
 from ..core.geometry import slice_axis as chosen_axis
 from ..core.geometry import slices_back, slices_first, upscaled_ijk_to_ras
 from ..core.models import model_for
@@ -22,7 +24,7 @@ ATTRIBUTE_PREFIX = "DURNSuperRes."
 SOURCE_REFERENCE = "DURNSuperRes.Source"
 NOT_INHERITED = "DICOM.instanceUIDs"
 
-Run = Callable[[Callable[[], NDArray[np.float32]]], NDArray[np.float32]]
+Run = Callable[[Callable[[], Enlarged]], Enlarged]
 
 
 class VolumeError(ValueError):
@@ -39,6 +41,10 @@ def upscale_volume(
     precision: str = "auto",
     slice_axis: str = "auto",
     keep_type: bool = False,
+    best_quality: bool = False,
+    uncertainty: bool = False,
+    data_consistency: bool = False,
+    any_image: bool = False,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     announce: Callable[[str], None] | None = None,
@@ -52,6 +58,9 @@ def upscale_volume(
         input_node: a grey-level volume; it is not changed.
         output_node: receives the result; a new node in the input's scene if None.
         scale, method, device, precision, progress, cancelled, announce: as :func:`~..core.engine.upscale_slices`.
+        best_quality, uncertainty, data_consistency: as :func:`~..core.ensemble.enlarge`. The uncertainty is a second
+            volume, :func:`~.trust.uncertainty_of` the output.
+        any_image: take phase images, masks and label maps, too.
         slice_axis: ``auto``, ``i``, ``j`` or ``k``; ``auto`` takes the widest spaced axis if it is not k.
         keep_type: give the output the input's scalar type (clipped to its range and rounded) instead of float32.
         run: where to compute, such as :meth:`~..worker.Worker.run`; here and now if None. What it is given works on a
@@ -59,32 +68,65 @@ def upscale_volume(
             lets events through.
 
     Returns:
-        The output node.
+        The output node. Its attributes ``DURNSuperRes.Consistency...``, ``.Resolution`` and ``.Domain`` say how well it
+        reproduces the input, and what of the input is outside the model's domain.
 
     Raises:
-        VolumeError: no image, a label map, colour or vector voxels, NaN or infinite voxels, a constant image.
+        VolumeError: no image, a mask, a label map, a phase image, colour or vector voxels, NaN or infinite voxels, a
+            constant image.
         ValueError, ModelError, DeviceError: as ``upscale_slices``.
         Cancelled: as ``upscale_slices``, or a node was removed from the scene while ``run`` was busy.
     """
     if output_node is not None and output_node is input_node:
         raise VolumeError("the output volume must not be the input volume, which stays as it is")
+    from .trust import examine, give_uncertainty  # they build on this module
+
     voxels = checked_voxels(input_node)
     ijk_to_ras = ijk_to_ras_of(input_node)
     axis = chosen_axis(ijk_to_ras, slice_axis)
-    slices = slices_first(voxels, axis)
+    notes = examine(input_node, [slices_first(voxels, axis)], axis, ijk_to_ras, scale, method, any_image)
     options: dict[str, Any] = {"method": method, "device": device, "precision": precision}
+    options |= {"best_quality": best_quality, "uncertainty": uncertainty, "data_consistency": data_consistency}
     options |= {"progress": progress, "cancelled": cancelled, "announce": announce}
-    compute = functools.partial(upscale_slices, slices.copy() if run else slices, scale, **options)
-    enlarged = run(compute) if run else compute()
+    meter = ConsistencyMeter()
+    compute = functools.partial(
+        enlarged_voxels, voxels.copy() if run else voxels, axis, scale, keep_type, meter, **options
+    )
+    result = run(compute) if run else compute()
     _check_still_there(input_node, output_node)
-    result = np.ascontiguousarray(slices_back(enlarged, axis))
     if output_node is None:
         output_node = _new_output(input_node, f"{input_node.GetName()} {label_of(method)} x{scale}")
-    slicer.util.updateVolumeFromArray(output_node, as_type(result, voxels.dtype) if keep_type else result)
-    output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, scale, axis)))
+    matrix = slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, scale, axis))
+    slicer.util.updateVolumeFromArray(output_node, result.image)
+    output_node.SetIJKToRASMatrix(matrix)
     dress(output_node, input_node)
-    record(output_node, input_node, scale, method)
+    record(output_node, input_node, scale, method, notes | measured(meter, options))
+    give_uncertainty(output_node, result.spread)
     return output_node
+
+
+def enlarged_voxels(
+    voxels: NDArray, axis: int, scale: int, keep_type: bool, meter: ConsistencyMeter, **options: Any
+) -> Enlarged:
+    """:func:`~..core.ensemble.enlarge` on ``(k, j, i)`` voxels, whose consistency ``meter`` takes in; image and spread
+    are such voxels again.
+    """
+    slices = slices_first(voxels, axis)
+    result = enlarge(slices, scale, **options)
+    image = as_type(result.image, voxels.dtype) if keep_type else result.image
+    meter.add(image, slices, scale)
+    spread = None if result.spread is None else np.ascontiguousarray(slices_back(result.spread, axis))
+    return Enlarged(np.ascontiguousarray(slices_back(image, axis)), spread)
+
+
+def measured(meter: ConsistencyMeter, options: dict[str, Any]) -> dict[str, str]:
+    """What a run found of itself, as entries for :func:`record`."""
+    found = meter.result
+    figures = {"PSNR": found.psnr, "Largest": found.largest, "Percent": found.percent}
+    entries = {f"Consistency{name}": f"{value:.6g}" for name, value in figures.items()}
+    entries |= {"Consistency": str(found), "ConsistencyRange": f"{found.low:g} to {found.high:g}"}
+    flags = {"BestQuality": "best_quality", "DataConsistency": "data_consistency"}
+    return entries | {name: "true" for name, option in flags.items() if options[option]}
 
 
 def _check_still_there(*nodes: slicer.vtkMRMLScalarVolumeNode | None) -> None:
@@ -194,11 +236,17 @@ def dress(output: slicer.vtkMRMLScalarVolumeNode, source: slicer.vtkMRMLScalarVo
         hierarchy.SetItemParent(place, parent)
 
 
-def record(output: slicer.vtkMRMLNode, source: slicer.vtkMRMLNode, scale: int, method: str) -> None:
-    """Write the provenance into the output's attributes, and a reference to its source; volumes and sequences alike."""
-    for name in ("Model", "ModelSHA256"):
-        output.RemoveAttribute(ATTRIBUTE_PREFIX + name)
-    for name, value in provenance(source, scale, method).items():
+def record(
+    output: slicer.vtkMRMLNode, source: slicer.vtkMRMLNode, scale: int, method: str, more: dict[str, str]
+) -> None:
+    """Write the provenance into the output's attributes, and a reference to its source; volumes and sequences alike.
+
+    ``more`` are further entries, without the prefix; those of an earlier run are removed.
+    """
+    for name in [name for name in output.GetAttributeNames() if name.startswith(ATTRIBUTE_PREFIX)]:
+        output.RemoveAttribute(name)
+    entries = provenance(source, scale, method) | {ATTRIBUTE_PREFIX + name: value for name, value in more.items()}
+    for name, value in entries.items():
         output.SetAttribute(name, value)
     output.RemoveAttribute(NOT_INHERITED)
     output.SetNodeReferenceID(SOURCE_REFERENCE, source.GetID())

@@ -27,7 +27,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from ...core.models import model_for
-from ...version import __version__
+from ...version import NOTICE, __version__
 from .frames import MR_CLASSES, Frame, Tags, quiet_pydicom
 from .pixels import rescaling
 from .plain import DicomError
@@ -52,7 +52,6 @@ EMPTY_IF_UNKNOWN = (  # type 2 in PS3.3 C.7.1 to C.8.3: present, be it without a
     *("MRAcquisitionType", "EchoTime", "EchoTrainLength", "SliceThickness", "RepetitionTime"),
 )
 KNOWN_DEFAULTS = {"ScanningSequence": "RM", "SequenceVariant": "NONE", "PhotometricInterpretation": "MONOCHROME2"}
-NOTICE = "Research use only, not for diagnosis. Super-resolution invents detail."
 NAME = "IM_{:04d}_{:04d}.dcm"
 OURS = re.compile(r"IM_\d{4,}_\d{4,}\.dcm")
 SOURCE_IMAGE = ("121322", "Source image for image processing operation")

@@ -1,0 +1,140 @@
+"""What ``durn-superres upscale --report`` writes: the run, its consistency, its domain, and some slices."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..report import Row, page_of, sha256_of, sha256_of_voxels, write_report
+from ..version import __version__
+
+if TYPE_CHECKING:
+    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
+
+    from .upscale import Done
+
+PREFIX = "DURNSuperRes."
+PACKAGES = ("numpy", "torch", "slicer-core", "SimpleITK", "pydicom")
+
+
+def check_report(path: Path, overwrite: bool) -> None:
+    """Whether report and page can be written, asked before the work starts.
+
+    Raises:
+        OutputError: as :func:`~..scene.storage.check_output`.
+    """
+    from ..scene.storage import check_output
+
+    check_output(path, overwrite, (".json",))
+    check_output(page_of(path), overwrite, (".html",))
+
+
+def report_run(done: Done, options: argparse.Namespace, seconds: float) -> None:
+    """Write the report and its page."""
+    from ..scene.trust import uncertainty_of
+
+    uncertainty = uncertainty_of(done.result)
+    entries = {
+        "input": {"name": options.input.name, "sha256": sha256_of(options.input), **_size(done.source)},
+        "output": {"name": options.output.name, **_size(done.result), **_voxels(done.result)},
+        "uncertainty": _uncertainty(options, uncertainty),
+        "run": _run(done.result, options, seconds),
+        "consistency": _consistency(done.result),
+        "domain": _domain(done.result),
+        "versions": _versions(),
+    }
+    write_report(options.report, entries, _rows(done, uncertainty, options))
+
+
+def _items(node: vtkMRMLNode) -> list[vtkMRMLScalarVolumeNode]:
+    from ..scene.sequences import items_of
+
+    return items_of(node) if node.IsA("vtkMRMLSequenceNode") else [node]
+
+
+def _size(node: vtkMRMLNode) -> dict[str, Any]:
+    items = _items(node)
+    spacing = [round(step, 6) for step in items[0].GetSpacing()]
+    return {"size": list(items[0].GetImageData().GetDimensions()), "spacing_mm": spacing, "phases": len(items)}
+
+
+def _voxels(node: vtkMRMLNode) -> dict[str, Any]:
+    from slicer.util import arrayFromVolume
+
+    arrays = [arrayFromVolume(item) for item in _items(node)]
+    return {"voxel_type": str(arrays[0].dtype), "voxels_sha256": sha256_of_voxels(arrays)}
+
+
+def _uncertainty(options: argparse.Namespace, node: vtkMRMLNode | None) -> dict[str, Any]:
+    if node is None:
+        return {}
+    measure = "standard deviation over the eight flips and rotations, in intensity units"
+    return {"name": options.uncertainty.name, "measure": measure, **_voxels(node)}
+
+
+def _run(node: vtkMRMLNode, options: argparse.Namespace, seconds: float) -> dict[str, Any]:
+    return {
+        "method": options.method,
+        "scale": options.scale,
+        "model": node.GetAttribute(f"{PREFIX}Model"),
+        "model_sha256": node.GetAttribute(f"{PREFIX}ModelSHA256"),
+        "computed_by": "; then ".join(options.told),
+        "best_quality": options.best_quality,
+        "data_consistency": options.data_consistency,
+        "deterministic": options.deterministic,
+        "seconds": round(seconds, 3),
+        "finished": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _consistency(node: vtkMRMLNode) -> dict[str, Any]:
+    def figure(name: str) -> float | None:
+        value = float(node.GetAttribute(f"{PREFIX}Consistency{name}"))
+        return value if value < float("inf") else None  # JSON has no infinity
+
+    return {
+        "summary": node.GetAttribute(f"{PREFIX}Consistency"),
+        "psnr_db": figure("PSNR"),
+        "largest_deviation": figure("Largest"),
+        "largest_deviation_percent": figure("Percent"),
+        "input_range": node.GetAttribute(f"{PREFIX}ConsistencyRange"),
+    }
+
+
+def _domain(node: vtkMRMLNode) -> dict[str, Any]:
+    domain = node.GetAttribute(f"{PREFIX}Domain")
+    outside = None if domain in (None, "inside") else domain
+    return {"inside": None if domain is None else outside is None, "outside": outside} | {
+        "resolution": node.GetAttribute(f"{PREFIX}Resolution")
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"DURNSuperRes": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    return found | {"system": f"{platform.system()} {platform.machine()}"}
+
+
+def _rows(done: Done, uncertainty: vtkMRMLNode | None, options: argparse.Namespace) -> list[Row]:
+    """Three slices of the middle phase, or fewer if there are not so many."""
+    from slicer.util import arrayFromVolume
+
+    from ..core.geometry import slice_axis, slices_first
+    from ..scene.volumes import ijk_to_ras_of
+
+    phase = len(_items(done.source)) // 2
+    source = _items(done.source)[phase]
+    choice = "k" if options.input.is_dir() and options.slice_axis == "auto" else options.slice_axis
+    axis = slice_axis(ijk_to_ras_of(source), choice)
+    nodes = [done.source, done.result, *([] if uncertainty is None else [uncertainty])]
+    before, after, *spread = (slices_first(arrayFromVolume(_items(node)[phase]), axis) for node in nodes)
+    chosen = sorted({round(share * (len(before) - 1)) for share in (0.25, 0.5, 0.75)})
+    return [Row(f"slice {n + 1}", before[n], after[n], spread[0][n] if spread else None) for n in chosen]

@@ -1,0 +1,119 @@
+"""Is this an image that the network was made for? What is known of it, held against the model card's ``domain``.
+
+Phase images, masks and label maps are refused: enlarging them as grey levels gives values that mean nothing. Anything
+else outside the domain is let through with a warning that names it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .models import ModelCard
+
+SPACING_MARGIN = 0.05
+NEGATIVE_SHARE = 0.01
+LABEL_VALUES, LABEL_FLATNESS = 32, 0.6
+PHASE_KINDS = ("P", "PHASE", "PHASE MAP", "PHASE_MAP", "VELOCITY", "VELOCITY MAP", "VELOCITY_MAP")
+SAMPLE = 10_000
+SYMMETRY = 0.8  # smaller over larger extreme of signed values
+WRAPPED_SHARE = 0.05
+SEQUENCES = {"IR": "inversion recovery", "SE": "spin echo", "EP": "echo planar"}  # DICOM's Scanning Sequence
+
+
+def refusal_of(items: Sequence[NDArray], stated: Mapping[str, str]) -> str:
+    """Why an image must not be enlarged as grey levels; empty if nothing speaks against it.
+
+    Args:
+        items: voxels of a volume, or of all phases of a cine, not all of one value.
+        stated: DICOM attributes as far as they are known, by keyword, values joined by a backslash.
+    """
+    if any(kind in PHASE_KINDS for kind in stated.get("ImageType", "").upper().split("\\")[2:]):
+        return "is a phase image (by its DICOM Image Type): its values wrap around, and their detail is no anatomy"
+    item = items[len(items) // 2] if len(items) > 1 else items[0]
+    values = np.unique(item.ravel()[:: 1 + item.size // SAMPLE])  # most images end here
+    values = np.unique(item) if len(values) <= LABEL_VALUES else values
+    if len(values) == 2:
+        return f"holds two values only ({values[0]:g} and {values[1]:g}): a mask, not a grey-level image"
+    if 2 < len(values) <= LABEL_VALUES and np.array_equal(values, np.rint(values)) and _flatness(item) > LABEL_FLATNESS:
+        return f"holds {len(values)} whole numbers in flat regions: a label map, not a grey-level image"
+    return _phase(item)
+
+
+def warnings_of(
+    card: ModelCard,
+    items: Sequence[NDArray],
+    pixel_mm: tuple[float, float],
+    matrix: tuple[int, int],
+    stated: Mapping[str, str],
+) -> list[str]:
+    """What of an image lies outside the domain of a model; empty if nothing that is known does.
+
+    Args:
+        card: of the model; its ``domain`` states the range of input pixels.
+        items, stated: as :func:`refusal_of`.
+        pixel_mm: distance of pixel centres in the plane.
+        matrix: columns and rows of a slice.
+    """
+    found = []
+    low, high = (float(edge) for edge in card.details.get("domain", {}).get("input_pixel_mm", (0.0, math.inf)))
+    trained = f"the {low:g} to {high:g} mm that {card.name} was trained on"
+    if min(pixel_mm) < low * (1 - SPACING_MARGIN):
+        found.append(f"pixels of {min(pixel_mm):.2f} mm are finer than {trained}")
+    if max(pixel_mm) > high * (1 + SPACING_MARGIN):
+        found.append(f"pixels of {max(pixel_mm):.2f} mm are coarser than {trained}")
+    patch: int = card.details.get("training", {}).get("configuration", {}).get("patch", 0)
+    if min(matrix) < patch:
+        found.append(f"slices of {matrix[0]} x {matrix[1]} pixels are smaller than the {patch} pixels of its patches")
+    modality = stated.get("Modality", "MR")
+    if modality != "MR":
+        found.append(f"the modality is {modality}, not MR")
+    found += [
+        f"the sequence is {name}, not balanced SSFP"
+        for code, name in SEQUENCES.items()
+        if code in stated.get("ScanningSequence", "").upper().split("\\")
+    ]
+    below_zero = sum(int(np.count_nonzero(item < 0)) for item in items)
+    negative = below_zero / sum(int(item.size) for item in items)
+    if negative > NEGATIVE_SHARE:
+        found.append(f"{100 * negative:.0f} % of the voxels are negative, as in no magnitude image")
+    return found
+
+
+def _flatness(item: NDArray) -> float:
+    """Share of neighbours in the plane that are equal, among those not both at the lowest value."""
+    a, b = item[..., 1:], item[..., :-1]
+    signal = np.maximum(a, b) > item.min()
+    return float(np.mean(a[signal] == b[signal])) if signal.any() else 0.0
+
+
+def _phase(item: NDArray) -> str:
+    """Why the values look like phases or velocities; empty if they do not."""
+    low, high = (float(value) for value in np.percentile(item, (1, 99)))
+    if low < 0 < high and min(-low, high) > SYMMETRY * max(-low, high):
+        share = float(np.mean(item[item != 0] < 0))
+        if 0.2 < share < 0.8:
+            return f"has values on both sides of zero alike ({low:g} to {high:g}): a phase or velocity image"
+    lowest, highest = float(item.min()), float(item.max())
+    if (
+        item.dtype.kind in "iu"
+        and lowest <= 8
+        and _fills_its_bits(highest)
+        and _jumps(item, highest / 2) > WRAPPED_SHARE
+    ):
+        return f"jumps between neighbours by half of its range ({lowest:g} to {highest:g}): a phase image"
+    return ""
+
+
+def _fills_its_bits(highest: float) -> bool:
+    """Whether the largest value is that of 12 bits or more, all set, or a little below."""
+    bits = math.ceil(math.log2(highest + 1)) if highest > 0 else 0
+    return bits >= 12 and highest > 0.998 * 2**bits
+
+
+def _jumps(item: NDArray, step: float) -> float:
+    """Share of neighbours in the plane that differ by more than ``step``."""
+    return float(np.mean(np.abs(np.diff(item.astype(np.float64), axis=-1)) > step))
