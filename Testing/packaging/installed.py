@@ -18,7 +18,12 @@ from pathlib import Path
 
 ENTRIES = ("DURNSuperRes", "DURNSuperResLib.cli")  # what Slicer loads, and the command
 NEEDS_DESKTOP = {"DURNSuperRes", "DURNSuperResLib.compare_panel"}
-RESOURCES = ("Icons/DURNSuperRes.png", "Scripts/batch_upscale.py")  # Slicer takes the first by its name, users the other
+RESOURCES = (  # Slicer and Sample Data take these by name, users run the last
+    "Icons/DURNSuperRes.png",
+    "Icons/DURNHeartPhantom.png",
+    "Icons/DURNShortAxisCine.png",
+    "Scripts/batch_upscale.py",
+)
 HEAVY = ("SimpleITK", "numpy", "pydicom", "slicer", "torch", "vtk")
 
 
