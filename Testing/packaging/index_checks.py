@@ -24,7 +24,9 @@ PREFIXES = ("Slicer", "Slicer-", "Slicer_", "SlicerExtension-", "SlicerExtension
 IMAGES = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif"}
 OTHER_EXTENSIONS = {"PyTorch"}  # of the index; those that we could depend on
 CATEGORIES = {"Cardiac", "Filtering", "Image Synthesis"}  # accepted by the index; those that could be ours
-SCHEMA = "https://raw.githubusercontent.com/Slicer/Slicer/main/Schemas/slicer-extension-catalog-entry-schema-v1.0.1.json"
+SCHEMA = (
+    "https://raw.githubusercontent.com/Slicer/Slicer/main/Schemas/slicer-extension-catalog-entry-schema-v1.0.1.json"
+)
 KEYS: dict[str, type] = {
     "$schema": str,
     "build_dependencies": list,

@@ -8,6 +8,7 @@ The modules are then in ``FOLDER/lib/Slicer-5.12/qt-scripted-modules``.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,12 @@ def install(build: Path, prefix: Path) -> Path:
     """Run CMake's install step of a configured build and return the folder with the modules."""
     _run([CMAKE, "--install", str(build), "--prefix", str(prefix)])
     return prefix / "lib" / "Slicer-5.12" / "qt-scripted-modules"
+
+
+def copy_checkout(target: Path) -> Path:
+    """A copy of the checkout without what git ignores and without its history."""
+    ignored = (".git", ".venv", "venv", "build", "dist", "demo", "runs", "*.egg-info", "__pycache__", ".*_cache")
+    return Path(shutil.copytree(REPOSITORY, target, ignore=shutil.ignore_patterns(*ignored)))
 
 
 def _run(command: list[str]) -> None:

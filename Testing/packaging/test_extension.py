@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,11 +69,7 @@ def test_cmake_catalog_entry_and_s4ext_are_equal(build: Path) -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the checkout to break."""
-    ignored = shutil.ignore_patterns(".git", ".venv", "runs", "demo", "shared", "*.pt", "__pycache__")
-    shutil.copytree(REPOSITORY, tmp_path / "copy", ignore=ignored)
-    for weights in (MODULE_FOLDER / "DURNSuperResLib" / "weights").glob("*.pt"):
-        (tmp_path / "copy" / weights.relative_to(REPOSITORY)).touch()
-    return tmp_path / "copy"
+    return layout.copy_checkout(tmp_path / "copy")
 
 
 @pytest.mark.parametrize("missing", ["DURNSuperResLib/worker.py", "Resources/UI/DURNSuperRes.ui"])
@@ -101,8 +96,13 @@ def test_the_index_would_accept_the_extension() -> None:
         ("CMakeLists.txt", "main/Resources/DURNSuperRes.png", "main/LICENSE.txt", "icon and screenshots"),
         ("CMakeLists.txt", 'ICONURL "https', 'ICONURL\n  "https', "icon and screenshots"),
         ("CMakeLists.txt", 'DEPENDS "PyTorch"', 'DEPENDS "NA"', "dependencies"),
-        ("CMakeLists.txt", "use.\")", "use. One. More.\")", "description"),
-        ("Resources/DURNSuperRes.json", "https://github.com/DURNSuperRes", "git@github.com:x", "address of the repository"),
+        ("CMakeLists.txt", 'use.")', 'use. One. More.")', "description"),
+        (
+            "Resources/DURNSuperRes.json",
+            "https://github.com/DURNSuperRes",
+            "git@github.com:x",
+            "address of the repository",
+        ),
         ("Resources/DURNSuperRes.json", "SlicerDURNSuperRes.git", "DURNSuperRes.git", "repository name"),
         ("Resources/DURNSuperRes.json", '"Cardiac"', '"Hearts"', "category"),
         ("Resources/DURNSuperRes.json", '"tier": 3', '"tier": "3"', "JSON schema"),

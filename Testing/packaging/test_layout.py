@@ -54,7 +54,9 @@ def test_the_installed_module_passes_the_tests_of_the_module(installed: Path, tm
     ignored = shutil.ignore_patterns("__pycache__", "pictures.py")
     shutil.copytree(TESTING / "desktop", tmp_path / "Testing" / "desktop", ignore=ignored)
     shutil.copy(TESTING / "conftest.py", tmp_path / "Testing")
-    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = DURNSuperRes Testing\naddopts = --import-mode=importlib")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\npythonpath = DURNSuperRes Testing\naddopts = --import-mode=importlib"
+    )
     tests = [f"Testing/desktop/{name}.py" for name in ("test_module", "test_batch_script")]
     result = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], tmp_path)
     assert result.returncode == 0, result.stdout
