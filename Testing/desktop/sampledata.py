@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import slicer
 from slicer.util import computeChecksum, extractAlgoAndDigest
@@ -30,7 +30,7 @@ class SampleDataSource:
 class SampleDataLogic:
     """The register, and downloads into a folder."""
 
-    rules: dict[str, Callable[[str], str]] = {}
+    rules: ClassVar[dict[str, Callable[[str], str]]] = {}
 
     @staticmethod
     def registerCustomSampleDataCategory(category: str, title: str) -> None:  # noqa: N802 (Slicer's names, here and below)

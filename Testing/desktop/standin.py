@@ -193,7 +193,7 @@ class Desktop:
             self.manager.close()
 
     @contextlib.contextmanager
-    def _try_with_error_display(self, message: str, waitCursor: bool = False) -> Iterator[None]:  # noqa: N803
+    def _try_with_error_display(self, message: str, waitCursor: bool = False) -> Iterator[None]:  # noqa: ARG002, N803
         try:
             yield
         except Exception as error:

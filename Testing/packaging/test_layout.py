@@ -9,8 +9,9 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import layout
 import pytest
+
+import layout
 
 TESTING = Path(__file__).resolve().parents[1]
 WITHOUT_CHECKOUT = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib"), "QT_QPA_PLATFORM": "offscreen"}

@@ -11,9 +11,9 @@ import venv
 import zipfile
 from pathlib import Path
 
-import layout
 import pytest
 
+import layout
 from DURNSuperResLib import __version__
 
 REPOSITORY = Path(__file__).resolve().parents[2]
