@@ -76,7 +76,7 @@ def copy(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("missing", ["DURNSuperResLib/worker.py", "Resources/UI/DURNSuperRes.ui"])
 def test_cmake_refuses_a_listed_file_that_is_not_there(copy: Path, tmp_path: Path, missing: str) -> None:
     (copy / "DURNSuperRes" / missing).unlink()
-    with pytest.raises(RuntimeError, match=rf"{missing}, which\s+does\s+not\s+exist"):
+    with pytest.raises(RuntimeError, match=rf"{missing},\s+which\s+does\s+not\s+exist"):
         layout.configure(tmp_path / "build", copy)
 
 
