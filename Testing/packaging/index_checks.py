@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -68,9 +69,10 @@ class Submission:
     def clone(self, folder: str) -> Path:
         """A clone as the index makes it, with all history."""
         source = f"file://{self.folder}"
-        made = subprocess.run(["git", "clone", "--quiet", source, folder], capture_output=True, text=True)
-        if made.returncode:
-            raise Open(f"no git history here ({made.stderr.strip().splitlines()[-1]})")
+        try:
+            subprocess.run(["git", "clone", "--quiet", source, folder], capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            raise Open("this checkout has no git history to clone") from None
         return Path(folder)
 
 
@@ -148,6 +150,8 @@ def image_urls(submission: Submission) -> str:
         content = path.read_bytes()
         kind = next((ending for start, ending in IMAGES.items() if content.startswith(start)), None)
         need(kind == path.suffix, f"{path.name} is no {path.suffix} image")
+    size = struct.unpack(">II", (submission.folder / urls[0].removeprefix(raw)).read_bytes()[16:24])
+    need(size == (128, 128), f"the icon has {size[0]} x {size[1]} pixels, not 128 x 128")
     return f"{len(urls)} raw addresses, each of an image in the repository"
 
 

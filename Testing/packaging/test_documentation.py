@@ -1,4 +1,4 @@
-"""What the documents say: every command and every piece of Python in them is run or listed, every link leads somewhere."""
+"""What the documents say: every command and piece of Python in them is run or listed, every link leads somewhere."""
 
 from __future__ import annotations
 
@@ -165,7 +165,6 @@ def test_the_commands_run(
         exec(compile(text, document, "exec"), {})
     for command in commands(document):
         if command not in NOT_RUN:
-            print(f"$ {command}")  # shown if it fails
             run(command, workplace, monkeypatch)
 
 

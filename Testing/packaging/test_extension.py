@@ -95,6 +95,7 @@ def test_the_index_would_accept_the_extension() -> None:
         ("CMakeLists.txt", "project(DURNSuperRes)", "project(SlicerDURN)", "project name"),
         ("CMakeLists.txt", "Resources/panel.png", "Resources/none.png", "icon and screenshots"),
         ("CMakeLists.txt", "main/Resources/DURNSuperRes.png", "main/LICENSE.txt", "icon and screenshots"),
+        ("CMakeLists.txt", "main/Resources/DURNSuperRes.png", "main/Resources/panel.png", "icon and screenshots"),
         ("CMakeLists.txt", 'ICONURL "https', 'ICONURL\n  "https', "icon and screenshots"),
         ("CMakeLists.txt", 'DEPENDS "PyTorch"', 'DEPENDS "NA"', "dependencies"),
         ("CMakeLists.txt", 'use.")', 'use. One. More.")', "description"),
@@ -119,6 +120,11 @@ def test_the_checks_of_the_index_can_fail(copy: Path, file: str, old: str, new: 
     assert old in text
     (copy / file).write_bytes(text.replace(old, new).encode())
     assert index_checks.run_checks(copy)[check][0] == "fail"
+
+
+def test_a_large_history_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_checks, "LARGEST_MB", 1)
+    assert index_checks.run_checks()["repository size"][0] in ("fail", "open")
 
 
 def test_the_checks_print_a_table() -> None:
