@@ -42,6 +42,7 @@ class DURNSuperRes(ScriptedLoadableModule):
             "218 (2022) 106707. Weights trained on the Sunnybrook Cardiac Data (Radau et al. 2009)."
         )
         slicer.app.connect("startupCompleted()", registerLayouts)
+        slicer.app.connect("startupCompleted()", registerSampleData)
 
 
 def registerLayouts():
@@ -51,6 +52,13 @@ def registerLayouts():
     from DURNSuperResLib.scene.comparison import register_layouts
 
     register_layouts(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
+
+
+def registerSampleData():
+    """Add data sets to the Sample Data module."""
+    from DURNSuperResLib.sample_data import register
+
+    register()
 
 
 class Method(Enum):

@@ -1,27 +1,31 @@
-"""Draw the panel into a PNG, as the README shows it: the real form, Qt's own style, no Slicer around it.
+"""Draw the pictures of the README's tutorial from real runs.
 
-cd Testing && QT_QPA_PLATFORM=offscreen python -m desktop.pictures ../Resources/panel.png
+    cd Testing && QT_QPA_PLATFORM=offscreen python -m desktop.pictures panel ../Resources/panel.png
+    cd Testing && python -m desktop.pictures cine DATA/cmr/cine_dicom/Se2 ../Resources/tutorial.png
+
+``panel`` is the real form in Qt's own style, with no Slicer around it; ``cine`` is the sample cine's first phase before
+and after, as the linked views show it.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
-import slicer
 
-from desktop.standin import Desktop
-from DURNSuperResLib.core.phantom import short_axis_phantom
-from DURNSuperResLib.scene.app import current_scene
+from DURNSuperResLib.sample_data import load_phantom
+from DURNSuperResLib.scene.cine import load_cine
+from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
+from DURNSuperResLib.scene.sequences import shown_by_proxy, upscale_sequence
+from DURNSuperResLib.scene.views import compare_picture
 
 
-def main(path: str) -> None:
-    """Load a phantom, apply, compare side by side, and draw the panel."""
-    phantom = short_axis_phantom(2, slices=6, size=256)
-    node = current_scene().AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Short axis")
-    slicer.util.updateVolumeFromArray(node, phantom.acquired)
-    node.SetSpacing(phantom.spacing_mm, phantom.spacing_mm, 8.0)
-    node.CreateDefaultDisplayNodes()
+def draw_panel(path: str) -> None:
+    """Load the phantom, apply, compare side by side, and draw the panel."""
+    from desktop.standin import Desktop
+
+    load_phantom()
     with pytest.MonkeyPatch.context() as patch:
         desktop = Desktop(patch)
         panel = desktop.panel()
@@ -36,5 +40,12 @@ def main(path: str) -> None:
         desktop.close()
 
 
+def draw_cine(folder: str, path: str) -> None:
+    """Upscale a cine of a DICOM folder and draw its first phase beside the result."""
+    before = load_cine(choose_stack(contents_of(Path(folder))))
+    nodes = [shown_by_proxy(sequence) for sequence in (before, upscale_sequence(before, 2))]
+    compare_picture(nodes, Path(path), zoom=3, size=400, labels=["Original", "DURN x2"], overwrite=True)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    {"panel": draw_panel, "cine": draw_cine}[sys.argv[1]](*sys.argv[2:])

@@ -21,7 +21,7 @@ import slicer
 import vtk
 from PySide6 import QtWidgets
 
-from desktop import mrmlwidgets, parameternode
+from desktop import mrmlwidgets, parameternode, sampledata
 from desktop.pythonqt import QTimer, QtProxy, application
 from DURNSuperResLib.scene.app import application_logic, current_scene, sequences_logic
 
@@ -161,6 +161,7 @@ class Desktop:
         self.app = Application(self.manager)
         sequences = sequences_logic()  # before there is a desktop to ask
         modules = SimpleNamespace(sequences=SimpleNamespace(logic=lambda: sequences))
+        modules.sampleDataSources, modules.sampleDataSourceCategories = {}, {}
         monkeypatch.setattr(slicer, "modules", modules, raising=False)
         monkeypatch.setattr(slicer, "app", self.app, raising=False)
         for name, value in {
@@ -192,7 +193,7 @@ class Desktop:
             self.manager.close()
 
     @contextlib.contextmanager
-    def _try_with_error_display(self, message: str) -> Iterator[None]:
+    def _try_with_error_display(self, message: str, waitCursor: bool = False) -> Iterator[None]:  # noqa: ARG002, N803
         try:
             yield
         except Exception as error:
@@ -208,6 +209,7 @@ class Desktop:
             ScriptedLoadableModuleTest,
         )
         return {
+            "SampleData": {"SampleDataLogic": sampledata.SampleDataLogic},
             "qt": {"QTimer": QTimer},
             "slicer.i18n": {"tr": lambda text: text, "translate": lambda _context, text: text},
             "slicer.parameterNodeWrapper": {

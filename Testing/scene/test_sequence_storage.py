@@ -60,6 +60,20 @@ def test_a_cine_comes_back_as_it_was(
     assert_allclose(facts.spacing, (1.4, 1.5, 8.0), rtol=1e-5)
 
 
+def test_a_relative_path_is_that_of_the_process_not_of_the_scene(
+    scene: slicer.vtkMRMLScene, voxels: NDArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scene that was loaded has its file's folder as root directory."""
+    monkeypatch.chdir(tmp_path)
+    root = scene.GetRootDirectory()
+    scene.SetRootDirectory(str(tmp_path / "elsewhere"))
+    try:
+        write_sequence(make(voxels), Path("cine.seq.nrrd"))
+    finally:
+        scene.SetRootDirectory(root)
+    assert [path.name for path in tmp_path.iterdir()] == ["cine.seq.nrrd"]
+
+
 def test_the_header_is_that_of_slicers_own_writer(scene: slicer.vtkMRMLScene, voxels: NDArray, tmp_path: Path) -> None:
     sequence = make(voxels)
     sequence.SetAttribute("DURNSuperRes.Scale", "2")

@@ -123,7 +123,7 @@ def _nrrd_header(sequence: slicer.vtkMRMLSequenceNode, aside: Path) -> bytes:
 def _storage(path: Path) -> slicer.vtkMRMLVolumeSequenceStorageNode:
     storage = slicer.vtkMRMLVolumeSequenceStorageNode()
     storage.SetScene(current_scene())
-    storage.SetFileName(str(path))
+    storage.SetFileName(str(path.absolute()))  # else it is taken relative to the folder of the scene's file
     return storage
 
 
