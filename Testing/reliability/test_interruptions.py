@@ -234,7 +234,7 @@ def measured(code: str, *arguments: object) -> float:
         pytest.skip("this system does not tell a process's memory")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert result.returncode == 0, result.stderr
     return float(result.stdout.splitlines()[-1])
 

@@ -102,7 +102,7 @@ def ras_ramp(shape: tuple[int, ...], ijk_to_ras: NDArray, slope: NDArray) -> NDA
     return np.einsum("a,akji->kji", slope, ras)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     shape=st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(2, 40)),
     dtype=st.sampled_from(DTYPES),
@@ -143,7 +143,7 @@ def test_the_network_takes_any_shape_and_type(shape: tuple[int, int, int], dtype
     assert np.array_equal(upscale_slices(slices, scale, device="cpu"), result)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     voxels=arrays.arrays(st.sampled_from((np.float32, np.float64)), (1, 3, 4)),
     scale=st.sampled_from(SCALES),
@@ -179,7 +179,7 @@ def test_the_network_commutes_with_gain_and_shift(gain: float, shift: float, sca
     assert_allclose(found, expected, atol=1e-4 * (abs(gain) * 5000 + abs(shift)))
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     grid=grids(),
     dtype=st.sampled_from(DTYPES),

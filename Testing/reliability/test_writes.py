@@ -28,7 +28,7 @@ VOXELS = np.random.default_rng(2).integers(0, 3000, (3, 24, 20)).astype(np.int16
 COMMAND = [sys.executable, "-m", "DURNSuperResLib.cli"]
 BICUBIC = ["--method", "bicubic", "--overwrite"]
 OUTPUTS = ("out.nrrd", "out.nii", "out.nii.gz", "out.mha", "out.seq.nrrd", "series")
-NEW_OUTPUTS = ("out.nrrd", "out.nii.gz", "series")  # with nothing there before
+NEW_OUTPUTS = ("out.nrrd", "series")  # with nothing there before
 STEPS = [f"e{n}" for n in range(1, 10)]
 SIZES = [f"b{n}" for n in (0, 60, 352, 1000, 5000)]
 TO_THE_END = "e9999"
@@ -71,7 +71,7 @@ def test_a_killed_run_leaves_a_whole_output_or_none(tmp_path: Path, source: Path
         if output in outputs[: len(OUTPUTS)]:
             assert main(["upscale", given, "-o", str(output), "--scale", "3", *BICUBIC, "--quiet"]) == 0
         command += ["--", "upscale", given, "-o", str(output), *BICUBIC, "--quiet"]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(lines) == len(outputs) * (len(STEPS) + len(SIZES) + 1), result.stderr
     for n, output in enumerate(outputs):
