@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .commands import batch
+from .commands import batch_options
 from .core.models import ModelError, available_models
 from .core.options import DEGRADATION_NAMES, DEVICES, METHODS, PRECISIONS, SCALES
 from .progress import ProgressBar
@@ -70,11 +70,13 @@ def _missing(package: str | None) -> str:
 
 def _upscale(options: argparse.Namespace) -> None:
     if options.recursive:
-        batch.batch(options)
+        from .commands.batch import batch
+
+        batch(options)
         return
     from .commands.upscale import upscale
 
-    batch.check_single(options)
+    batch_options.check_single(options)
     upscale(options)
 
 
@@ -198,7 +200,7 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--repair", action="store_true", help="set NaN and infinite voxels to the smallest finite one")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     parser.set_defaults(cancelled=None, images=None)
-    batch.add_options(parser)
+    batch_options.add_options(parser)
 
 
 def _add_info(commands: argparse._SubParsersAction) -> None:

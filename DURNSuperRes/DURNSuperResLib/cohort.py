@@ -7,6 +7,7 @@ A study is looked for in the smallest folder that holds all its images, and its 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from collections import Counter
@@ -14,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 if TYPE_CHECKING:
     from .scene.dicom.frames import Aside, Frame
@@ -110,7 +109,7 @@ def _file_job(path: Path, folder: Path) -> Job:
     cine, voxels = False, 0
     try:
         facts = facts_of(path)
-        cine, voxels = facts.is_cine, int(np.prod(facts.size)) * facts.phases
+        cine, voxels = facts.is_cine, math.prod(facts.size) * facts.phases
     except InputError:
         pass  # whoever reads the file says what is wrong with it
     name = path.relative_to(folder)

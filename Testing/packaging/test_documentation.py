@@ -31,6 +31,7 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "Training/README.md")
 INSTALLS = "installs packages from the network; test_wheel.py installs the wheel and runs the demo without"
 BUILDS = "needs a Slicer build tree; test_extension.py configures against a stand-in"
 BY_CI = "run by .ci/run, over the whole checkout"
+SERVES = "serves until it is interrupted; Testing/viewer runs it"
 LONG = "takes minutes: it scores the whole of DATA; Testing/training and Testing/cli run it on a few slices"
 NOT_RUN = {
     "PythonSlicer -m pip download --dest wheels torch torchvision": "needs Slicer's Python and the network",
@@ -52,6 +53,9 @@ NOT_RUN = {
     "ctest --test-dir ../DURNSuperRes-build --output-on-failure": BUILDS,
     "cmake --build ../DURNSuperRes-build --target package": BUILDS,
     "durn-superres evaluate --data DATA --protocol targets": LONG,
+    "durn-superres upscale cohort/ -o results/ --recursive --dask tcp://head:8786": "needs a cluster",
+    "durn-superres view heart.nrrd heart_x2.nrrd": SERVES,
+    "durn-superres view study/ --series 1": SERVES,
     "python -m Training.export runs/x2/last.ckpt Training/configs/durn-plus-x2.yaml --name durn-plus-x2 "
     "--data DATA": LONG,
 }
@@ -77,7 +81,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = layout.copy_checkout(tmp_path / "checkout")
     monkeypatch.chdir(folder)
     phantom = short_axis_phantom(2, slices=3, size=128)
-    for name in ("heart.nrrd", "mine.nrrd", "other.nii.gz", "scans/a.nrrd", "scans/b.nii.gz"):
+    for name in ("heart.nrrd", "mine.nrrd", "other.nii.gz", "scans/a.nrrd", "scans/b.nii.gz", "cohort/a.nrrd"):
         write_volume(folder / name, phantom.acquired)
     write_cine(folder / "study", slices=3, phases=2)
     large = short_axis_phantom(2, slices=2, size=320).acquired
