@@ -52,7 +52,7 @@ def upscale(options: argparse.Namespace) -> None:
         report_run(done, options, seconds)
     consistency = done.result.GetAttribute("DURNSuperRes.Consistency")
     summary = f"{done.summary}; {consistency}"
-    logging.info("%s: %s; %.1f s%s. %s", options.output, summary, seconds, _peak_memory(), NOTICE)
+    logging.info("%s: %s, %.1f s%s. %s", options.output, summary, seconds, _peak_memory(), NOTICE)
 
 
 def _make_deterministic(options: argparse.Namespace) -> None:
