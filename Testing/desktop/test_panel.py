@@ -163,7 +163,7 @@ def test_removing_the_panel_during_a_run_is_safe(desktop: Desktop, sax: Any) -> 
 
 def test_events_keep_flowing_during_a_run(panel: Any, desktop: Desktop, make_node: Any) -> None:
     """Twelve slices; the best of three runs counts, since another process may take the cores for a moment."""
-    stack = np.tile(short_axis_phantom(2, slices=1, size=256).acquired, (12, 1, 1))
+    stack = short_axis_phantom(2, slices=1, size=256).acquired + np.arange(12)[:, None, None]
     panel._parameterNode.inputVolume = make_node(stack)
     longest = []
     for _ in range(3):

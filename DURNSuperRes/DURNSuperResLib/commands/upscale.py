@@ -37,7 +37,7 @@ def upscale(options: argparse.Namespace) -> None:
     """Run the command."""
     start = time.monotonic()
     summary = upscale_one(options)
-    logging.info("%s: %s; %.1f s%s. %s", options.output, summary, time.monotonic() - start, _peak_memory(), NOTICE)
+    logging.info("%s: %s, %.1f s%s. %s", options.output, summary, time.monotonic() - start, _peak_memory(), NOTICE)
 
 
 def upscale_one(options: argparse.Namespace) -> str:

@@ -22,7 +22,7 @@ from ..core.geometry import slice_axis as chosen_axis
 from ..core.geometry import slices_first, upscaled_ijk_to_ras
 from ..core.intensity import IntensityMap
 from .app import current_scene, sequences_logic
-from .trust import colour, examine, refer, uncertainty_of
+from .trust import colour, examine, refer, tell, uncertainty_of
 from .volumes import (
     Run,
     VolumeError,
@@ -130,6 +130,7 @@ def upscale_sequence(
     output.SetName(scene.GenerateUniqueName(f"{sequence.GetName()} {label_of(method)} x{scale}"))
     scene.AddNode(output)
     record(output, sequence, scale, method, notes)
+    tell(notes)
     _play_together(browser, output, sequence)
     if uncertainty:
         spread.SetName(f"{output.GetName()} uncertainty")

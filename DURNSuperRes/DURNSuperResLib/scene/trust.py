@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import slicer
@@ -19,6 +19,7 @@ UNCERTAINTY_REFERENCE = "DURNSuperRes.Uncertainty"
 DICOM_PREFIX = "DICOM."
 STATED = ("Modality", "ImageType", "ScanningSequence")  # attributes of a node, by DICOM keyword with the prefix
 HEAT = "vtkMRMLColorTableNodeIron"
+INSIDE, ZERO_FILLED = "inside", "zero-filled"
 WHITE_PERCENTILE, CLEAR_SHARE = 99.5, 0.15
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def examine(
     method: str,
     any_image: bool,
 ) -> dict[str, str]:
-    """Hold an input against the domain of its model, and warn of what is outside.
+    """Hold an input against the domain of its model.
 
     Args:
         node: the volume or sequence; what its attributes ``DICOM.Modality``, ``DICOM.ImageType`` and
@@ -54,23 +55,27 @@ def examine(
     if refusal:
         raise VolumeError(f"{node.GetName()} {refusal}")
     resolution = resolution_of(items, _pixel_mm(ijk_to_ras, axis))
-    entries = {"Resolution": str(resolution)}
-    if resolution.interpolated:
-        logger.info("%s: %s (zero filling)", node.GetName(), resolution)
+    entries = {"Resolution": f"{resolution} ({ZERO_FILLED})" if resolution.interpolated else str(resolution)}
     if method == "durn":
         matrix = items[0].shape[2], items[0].shape[1]
         found = warnings_of(model_for(scale), items, resolution.pixel_mm, matrix, stated)
-        entries["Domain"] = "; ".join(found) or "inside"
-        if found:
-            logger.warning("outside the model's domain: %s", entries["Domain"])
+        entries["Domain"] = "; ".join(found) or INSIDE
     return entries
+
+
+def tell(notes: Mapping[str, str]) -> None:
+    """Log what :func:`examine` found, once the run has gone well: a run that fails says one thing only."""
+    if ZERO_FILLED in notes["Resolution"]:
+        logger.info("%s", notes["Resolution"])
+    if notes.get("Domain", INSIDE) != INSIDE:
+        logger.warning("outside the model's domain: %s", notes["Domain"])
 
 
 def in_words(output: slicer.vtkMRMLNode) -> str:
     """What was found of a volume's or sequence's run; empty for one that was not upscaled."""
     found = output.GetAttribute(f"{ATTRIBUTE_PREFIX}Consistency")
-    domain = output.GetAttribute(f"{ATTRIBUTE_PREFIX}Domain") or "inside"
-    outside = "" if domain == "inside" else f" Outside the model's domain: {domain}."
+    domain = output.GetAttribute(f"{ATTRIBUTE_PREFIX}Domain") or INSIDE
+    outside = "" if domain == INSIDE else f" Outside the model's domain: {domain}."
     return f"Consistency: {found}.{outside}" if found else ""
 
 

@@ -79,7 +79,7 @@ def upscale_volume(
     """
     if output_node is not None and output_node is input_node:
         raise VolumeError("the output volume must not be the input volume, which stays as it is")
-    from .trust import examine, give_uncertainty  # they build on this module
+    from .trust import examine, give_uncertainty, tell  # they build on this module
 
     voxels = checked_voxels(input_node)
     ijk_to_ras = ijk_to_ras_of(input_node)
@@ -102,6 +102,7 @@ def upscale_volume(
     dress(output_node, input_node)
     record(output_node, input_node, scale, method, notes | measured(meter, options))
     give_uncertainty(output_node, result.spread)
+    tell(notes)
     return output_node
 
 
