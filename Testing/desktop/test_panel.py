@@ -98,7 +98,7 @@ def test_apply_turns_into_cancel_and_a_cancel_leaves_nothing(panel: Any, desktop
 def test_a_cancel_stops_within_one_batch(
     panel: Any, desktop: Desktop, make_node: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack = np.tile(short_axis_phantom(2, slices=1, size=512).acquired, (12, 1, 1))
+    stack = short_axis_phantom(2, slices=1, size=512).acquired + np.arange(12)[:, None, None]
     panel._parameterNode.inputVolume = make_node(stack)
     batches, cancelled_at = [], []
     real = engine.Monitor.report

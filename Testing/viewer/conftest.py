@@ -57,7 +57,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     acquired = short_axis_phantom(2, slices=SLICES, size=2 * SIZE).acquired
     heart = np.round(BRIGHTEST * acquired / acquired.max()).astype(np.int16)
     scene = current_scene()
-    volume, many = (_volume(voxels) for voxels in (heart, np.tile(heart, (40, 1, 1))))
+    different = np.tile(heart, (40, 1, 1)) + np.arange(40 * SLICES, dtype=np.int16)[:, None, None]
+    volume, many = _volume(heart), _volume(different)
     volume_x2 = upscale_volume(volume, method="bicubic")
     sequence = scene.AddNode(new_sequence("cine", "TriggerTime", "ms"))
     for n in range(PHASES):
