@@ -41,23 +41,16 @@ class DURNSuperRes(ScriptedLoadableModule):
             "Rebuilt from the description in D. Qiu, Y. Cheng, X. Wang, Computer Methods and Programs in Biomedicine "
             "218 (2022) 106707. Weights trained on the Sunnybrook Cardiac Data (Radau et al. 2009)."
         )
-        slicer.app.connect("startupCompleted()", registerLayouts)
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", registerLayoutsAndSampleData)
 
 
-def registerLayouts():
-    """Make the comparison layouts known, so that a scene saved during a comparison opens in it."""
-    if slicer.app.layoutManager() is None:
-        return
+def registerLayoutsAndSampleData():
+    """Make the comparison layouts known, so that a scene saved in one opens in it, and what Sample Data can offer."""
+    from DURNSuperResLib.sample_data import register
     from DURNSuperResLib.scene.comparison import register_layouts
 
-    register_layouts(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
-
-
-def registerSampleData():
-    """Add data sets to the Sample Data module."""
-    from DURNSuperResLib.sample_data import register
-
+    if slicer.app.layoutManager() is not None:
+        register_layouts(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
     register()
 
 
