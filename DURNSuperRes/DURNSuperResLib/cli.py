@@ -36,7 +36,7 @@ def command() -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_parser().parse_args(arguments)
     level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
     from .core.engine import Cancelled  # numpy comes in here, after --help and wrong usage were answered
 
@@ -151,7 +151,8 @@ def _bar(options: argparse.Namespace) -> ProgressBar:
     return ProgressBar(shown=not options.quiet)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="durn-superres", description=f"Super-resolution of cardiac MR volumes. {NOTICE}"
     )

@@ -25,15 +25,15 @@ import SimpleITK as sitk
 from distributed import Client
 
 from DURNSuperResLib.batch import DONE, Ledger, Plan
+from DURNSuperResLib.cli import command_parser
 from DURNSuperResLib.cluster import local_cluster, run_on_dask
 from DURNSuperResLib.cohort import Job, find_jobs
-from DURNSuperResLib.commands.batch import work
+from DURNSuperResLib.commands.batch import deciding, work
 from DURNSuperResLib.core.engine import upscale_slices
 from DURNSuperResLib.core.phantom import short_axis_phantom
 
 VOLUMES, SLICES, SIZE = 8, 3, 160
-OPTIONS = {"scale": 2, "method": "durn", "device": "cpu", "precision": "float32", "slice_axis": "auto"}
-OPTIONS |= {"keep_type": False, "single_slice": False, "repair": False}
+OPTIONS = deciding(command_parser().parse_args(["upscale", "in", "-o", "out", "--device", "cpu"]))
 
 
 def main() -> None:

@@ -362,4 +362,4 @@ def test_every_option_is_known_to_alter_the_result_or_not(three: Path, tmp_path:
     """An option that is new to the command must not be forgotten by the ledger."""
     arguments = ["upscale", str(three), "-o", str(tmp_path), "--recursive"]
     deciding = {"scale", "method", "device", "precision", "slice_axis", "keep_type", "single_slice", "repair"}
-    assert set(vars(cli._parser().parse_args(arguments))) - set(command.NO_RESULT) >= deciding
+    assert set(vars(cli.command_parser().parse_args(arguments))) - set(command.NO_RESULT) >= deciding

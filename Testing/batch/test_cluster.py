@@ -17,10 +17,10 @@ import pytest
 import gate as gated
 from DURNSuperResLib import cluster as cluster_module
 from DURNSuperResLib.batch import DONE, FAILED, Ledger, Outcome, Plan, run_here
-from DURNSuperResLib.cli import main
+from DURNSuperResLib.cli import command_parser, main
 from DURNSuperResLib.cluster import run_on_dask
 from DURNSuperResLib.cohort import Job, find_jobs
-from DURNSuperResLib.commands.batch import work
+from DURNSuperResLib.commands.batch import deciding, work
 from gate import UNTIL_CANCELLED, Gate
 
 from .conftest import BICUBIC, contents, states, texts
@@ -30,8 +30,7 @@ distributed = pytest.importorskip("distributed")
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs /proc to hide files from a process")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BARE = {"method": "bicubic", "device": "auto", "precision": "auto", "slice_axis": "auto"}
-OPTIONS = {**BARE, "scale": 2, "keep_type": False, "single_slice": False, "repair": False}
+OPTIONS = deciding(command_parser().parse_args(["upscale", "in", "-o", "out", *BICUBIC]))
 
 
 class Cluster:

@@ -72,11 +72,16 @@ def _plan(options: argparse.Namespace) -> Plan:
         raise ValueError("the output folder must be another than the input folder; it may lie in it")
     if output.exists() and not output.is_dir():
         raise ValueError(f"the output {output} is a file; --recursive needs a folder")
-    deciding = {name: value for name, value in vars(options).items() if name not in NO_RESULT}
-    for name, value in deciding.items():
+    how = deciding(options)
+    for name, value in how.items():
         if isinstance(value, Path):
             raise ValueError(f"--{name.replace('_', '-')} names one file and cannot be given with --recursive")
-    return Plan.of(output, deciding, overwrite=options.overwrite, quiet=options.quiet)
+    return Plan.of(output, how, overwrite=options.overwrite, quiet=options.quiet)
+
+
+def deciding(options: argparse.Namespace) -> dict[str, Any]:
+    """Those of the command's options that decide what is made of an input."""
+    return {name: value for name, value in vars(options).items() if name not in NO_RESULT}
 
 
 def _run(jobs: tuple[Job, ...], plan: Plan, options: argparse.Namespace) -> Outcomes:
