@@ -94,7 +94,8 @@ def test_done_work_is_skipped(cohort: Path, tmp_path: Path, capsys: pytest.Captu
 
 
 def _new_voxel(folder: Path, output: Path) -> None:
-    (folder / "p2" / "deep" / "heart.raw").write_bytes(os.urandom(2 * 3 * 20 * 24))
+    path = folder / "p2" / "deep" / "heart.raw"
+    path.write_bytes((np.fromfile(path, np.int16) + np.int16(1)).tobytes())
 
 
 def _new_image(folder: Path, output: Path) -> None:
@@ -181,7 +182,7 @@ def test_a_failure_does_not_stop_the_others(
     assert {name for name, state in found.items() if state == "failed"} == failed
     assert {name for name, state in found.items() if state == "done"} == set(OUTPUTS) - failed
     reasons = texts(tmp_path / "out")
-    assert "cannot be read" in reasons["p1/broken.nrrd"]
+    assert "is damaged" in reasons["p1/broken.nrrd"]
     assert "constant" in reasons["p1/flat.nii"]
     assert "1.dcm is cut short" in reasons["p4 #1"]
     assert "does not begin as a DICOM file" in reasons["p5/lost.dcm"]
