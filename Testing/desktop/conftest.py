@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import slicer
 
@@ -13,6 +14,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 pytest.importorskip("PySide6", reason="the stand-in desktop needs PySide6; install the test extra")
 
 from desktop.standin import Desktop
+from DURNSuperResLib.scene.sequences import add_item, new_sequence, shown_by_proxy
 
 
 @pytest.fixture
@@ -37,3 +39,19 @@ def panel(desktop: Desktop, sax: slicer.vtkMRMLScalarVolumeNode) -> Iterator[Any
 def sax(make_node: Callable, heart_slices: Any) -> slicer.vtkMRMLScalarVolumeNode:
     """A phantom stack in the scene."""
     return make_node(heart_slices, name="SAX")
+
+
+@pytest.fixture
+def small_sax(make_node: Any, heart_slices: np.ndarray) -> slicer.vtkMRMLScalarVolumeNode:
+    """Two small slices, for eight passes each."""
+    return make_node(np.ascontiguousarray(heart_slices[:2, 16:48, 16:48]), name="small")
+
+
+@pytest.fixture
+def cine(scene: slicer.vtkMRMLScene, heart_slices: np.ndarray) -> slicer.vtkMRMLScalarVolumeNode:
+    """The volume that shows a cine of four phases."""
+    sequence = new_sequence("Cine", "time", "ms")
+    for phase in range(4):
+        add_item(sequence, heart_slices * (1 + 0.1 * phase), np.diag([1.4, 1.4, 8.0, 1.0]), str(40 * phase))
+    scene.AddNode(sequence)
+    return shown_by_proxy(sequence)

@@ -226,3 +226,10 @@ class Desktop:
         monkeypatch.setitem(sys.modules, "DURNSuperRes", module)
         spec.loader.exec_module(module)
         return module
+
+
+def choose(widget: Any, text: str) -> None:
+    """Choose an entry of a combo box as a user does."""
+    combo = widget._target
+    assert combo.findText(text) >= 0, [combo.itemText(n) for n in range(combo.count())]
+    combo.setCurrentIndex(combo.findText(text))

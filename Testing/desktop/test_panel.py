@@ -14,21 +14,15 @@ import pytest
 import slicer
 
 from desktop.mrmlwidgets import qMRMLNodeComboBox
-from desktop.standin import Desktop
+from desktop.standin import Desktop, choose
 from DURNSuperResLib.core import engine
+from DURNSuperResLib.core.models import model_for
 from DURNSuperResLib.core.phantom import short_axis_phantom
 from DURNSuperResLib.scene.app import sequences_logic
 from DURNSuperResLib.scene.comparison import ONE_VIEW, SIDE_BY_SIDE
-from DURNSuperResLib.scene.sequences import add_item, browser_of, new_sequence, sequence_of, shown_by_proxy
+from DURNSuperResLib.scene.sequences import browser_of, sequence_of
 
 LONGEST_GAP = 0.1  # s without an event let through
-
-
-def choose(widget: Any, text: str) -> None:
-    """Choose an entry of a combo box as a user does."""
-    combo = widget._target
-    assert combo.findText(text) >= 0, [combo.itemText(n) for n in range(combo.count())]
-    combo.setCurrentIndex(combo.findText(text))
 
 
 def node_ids(scene: slicer.vtkMRMLScene) -> set[str]:
@@ -50,7 +44,7 @@ def test_from_volume_to_side_by_side_in_three_clicks(panel: Any, desktop: Deskto
     output = panel._parameterNode.outputVolume
     assert output.GetName().startswith("SAX DURN x2")
     assert slicer.util.arrayFromVolume(output).shape == (3, 128, 128)
-    assert panel.ui.statusLabel.text.startswith("durn-plus-x2 on CPU, float32: done in ")
+    assert panel.ui.statusLabel.text.startswith(f"{model_for(2).name} on CPU, float32: done in ")
     panel.ui.sideBySideButton.click()
     assert panel.comparePanel.comparison.layout == SIDE_BY_SIDE
     assert not desktop.errors
@@ -276,22 +270,6 @@ def test_settings_survive_saving_and_reloading_the_scene(panel: Any, desktop: De
     assert not panel.ui.linkCheckBox.checked
 
 
-@pytest.fixture
-def small_sax(make_node: Any, heart_slices: np.ndarray) -> slicer.vtkMRMLScalarVolumeNode:
-    """Two small slices, for eight passes each."""
-    return make_node(np.ascontiguousarray(heart_slices[:2, 16:48, 16:48]), name="small")
-
-
-@pytest.fixture
-def cine(scene: slicer.vtkMRMLScene, heart_slices: np.ndarray) -> slicer.vtkMRMLScalarVolumeNode:
-    """The volume that shows a cine of four phases."""
-    sequence = new_sequence("Cine", "time", "ms")
-    for phase in range(4):
-        add_item(sequence, heart_slices * (1 + 0.1 * phase), np.diag([1.4, 1.4, 8.0, 1.0]), str(40 * phase))
-    scene.AddNode(sequence)
-    return shown_by_proxy(sequence)
-
-
 def test_the_cine_switch_is_for_sequences_only(panel: Any, cine: slicer.vtkMRMLScalarVolumeNode) -> None:
     assert not panel.ui.wholeCineCheckBox.enabled
     assert "sequence" in panel.ui.wholeCineCheckBox.toolTip
@@ -338,63 +316,6 @@ def test_reloading_the_module_reloads_the_library(panel: Any, monkeypatch: pytes
         monkeypatch.setitem(sys.modules, name, sys.modules[name])  # put back afterwards
     panel.onReload()
     assert not set(library) & set(sys.modules)
-
-
-def test_the_panel_says_how_far_the_result_can_be_trusted(panel: Any, desktop: Desktop) -> None:
-    panel.ui.applyButton.click()
-    text = panel.ui.trustLabel.text
-    output = panel._parameterNode.outputVolume
-    assert text.startswith(f"Consistency: {output.GetAttribute('DURNSuperRes.Consistency')}.")
-    assert "Outside the model's domain: pixels of 1.40 mm are finer" in text
-    desktop.app.pumped.append(panel._cancelRequested.set)
-    panel.ui.applyButton.click()
-    assert panel.ui.trustLabel.text == ""
-
-
-def test_the_uncertainty_lies_over_the_result_and_not_over_the_original(panel: Any, small_sax: Any) -> None:
-    panel._parameterNode.inputVolume = small_sax
-    panel.ui.uncertaintyCheckBox.click()
-    panel.ui.bestQualityCheckBox.click()
-    panel.ui.applyButton.click()
-    output = panel._parameterNode.outputVolume
-    assert output.GetAttribute("DURNSuperRes.BestQuality") == "true"
-    uncertainty = output.GetNodeReference("DURNSuperRes.Uncertainty")
-    panel.ui.sideBySideButton.click()
-    before, after = (logic.GetSliceCompositeNode() for logic in panel.comparePanel.comparison._logics())
-    assert after.GetForegroundVolumeID() == uncertainty.GetID()
-    assert 0 < after.GetForegroundOpacity() < 1
-    assert before.GetForegroundVolumeID() is None
-    panel.ui.showUncertaintyCheckBox.click()
-    assert after.GetForegroundVolumeID() is None
-    panel.ui.showUncertaintyCheckBox.click()
-    panel.ui.oneViewButton.click()
-    (both,) = (logic.GetSliceCompositeNode() for logic in panel.comparePanel.comparison._logics())
-    assert both.GetForegroundVolumeID() == output.GetID()
-
-
-def test_eight_orientations_are_for_the_network_only(panel: Any, desktop: Desktop) -> None:
-    panel.ui.uncertaintyCheckBox.click()
-    panel.ui.dataConsistencyCheckBox.click()
-    choose(panel.ui.methodComboBox, "Bicubic")
-    assert not panel.ui.uncertaintyCheckBox.enabled
-    assert not panel.ui.bestQualityCheckBox.enabled
-    panel.ui.applyButton.click()
-    output = panel._parameterNode.outputVolume
-    assert output.GetNodeReference("DURNSuperRes.Uncertainty") is None
-    assert output.GetAttribute("DURNSuperRes.DataConsistency") == "true"
-    assert float(output.GetAttribute("DURNSuperRes.ConsistencyPercent")) <= 0.01
-    assert not desktop.errors
-
-
-def test_a_cine_shows_the_uncertainty_of_its_phase(panel: Any, cine: slicer.vtkMRMLScalarVolumeNode) -> None:
-    panel._parameterNode.inputVolume = cine
-    panel.ui.uncertaintyCheckBox.click()
-    panel.ui.applyButton.click()
-    assert panel.ui.trustLabel.text.startswith("Consistency: brought down")
-    panel.ui.sideBySideButton.click()
-    after = panel.comparePanel.comparison._logics()[1].GetSliceCompositeNode()
-    shown = slicer.mrmlScene.GetNodeByID(after.GetForegroundVolumeID())
-    assert sequence_of(shown).GetName().endswith("uncertainty")
 
 
 def test_one_view_fades_and_blinks(panel: Any) -> None:
