@@ -24,6 +24,7 @@ RESOURCES = (  # Slicer and Sample Data take these by name, users run the last
     "Icons/DURNShortAxisCine.png",
     "Scripts/batch_upscale.py",
 )
+PAGE = ("page.html", "viewer.css", "viewer.js")  # served by the viewer
 HEAVY = ("SimpleITK", "numpy", "pydicom", "slicer", "torch", "vtk")
 
 
@@ -52,6 +53,8 @@ def check(folder: Path) -> None:
     form = re.findall(r'resourcePath\("(.+?)"\)', (folder / "DURNSuperRes.py").read_text(encoding="utf-8"))
     for resource in (*form, *RESOURCES):
         (folder / "Resources" / resource).read_bytes()
+    for name in PAGE:
+        (folder / "DURNSuperResLib" / "viewer" / "www" / name).read_bytes()
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -75,7 +75,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as content:
         names = {name for name in content.namelist() if ".dist-info/" not in name}
         licence = content.read(f"durnsuperres-{__version__}.dist-info/licenses/LICENSE.txt")
-    files = (path for ending in ("*.py", "*.pt", "*.json") for path in LIBRARY.rglob(ending))
+    files = (path for ending in ("*.py", "*.pt", "*.json", "www/*") for path in LIBRARY.rglob(ending))
     assert names == {str(path.relative_to(LIBRARY.parent)) for path in files}
     assert licence == (REPOSITORY / "LICENSE.txt").read_bytes()
 

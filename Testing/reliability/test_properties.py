@@ -194,7 +194,9 @@ def test_the_field_of_view_type_and_input_of_any_volume_are_kept(
     with node_of(voxels, grid) as node:
         before, place = corners(node), ijk_to_ras_of(node)
         axis = "ijk"[grid.axis]
-        output = upscale_volume(node, scale=scale, method="bicubic", slice_axis=axis, keep_type=keep_type)
+        output = upscale_volume(
+            node, scale=scale, method="bicubic", slice_axis=axis, keep_type=keep_type, any_image=True
+        )
         result = slicer.util.arrayFromVolume(output)
         factors = [1 if n == grid.axis else scale for n in range(3)]
         assert output.GetImageData().GetDimensions() == tuple(np.multiply(grid.size, factors))
@@ -215,7 +217,8 @@ def test_a_ramp_in_space_stays_where_it_is(grid: Grid, scale: int, slope: tuple[
     ramp = ras_ramp(grid.shape, grid.ijk_to_ras, np.array(slope))
     assume(np.ptp(ramp) > 0.01)
     with node_of(ramp, grid) as node:
-        output = upscale_volume(node, scale=scale, method="bicubic", slice_axis="ijk"[grid.axis])
+        axis = "ijk"[grid.axis]
+        output = upscale_volume(node, scale=scale, method="bicubic", slice_axis=axis, any_image=True)
         result = slicer.util.arrayFromVolume(output)
         wanted = ras_ramp(result.shape, ijk_to_ras_of(output), np.array(slope))
         inside = tuple(slice(None) if 2 - n == grid.axis else slice(2 * scale, -2 * scale) for n in range(3))
@@ -227,6 +230,7 @@ def test_a_ramp_in_space_stays_where_it_is(grid: Grid, scale: int, slope: tuple[
 def test_the_network_keeps_the_field_of_view_of_any_volume(grid: Grid, scale: int, seed: int) -> None:
     with node_of(noise(grid.shape, np.int16, seed), grid) as node:
         before = corners(node)
-        output = upscale_volume(node, scale=scale, slice_axis="ijk"[grid.axis], keep_type=True, device="cpu")
+        options = {"slice_axis": "ijk"[grid.axis], "keep_type": True, "device": "cpu", "any_image": True}
+        output = upscale_volume(node, scale=scale, **options)
         assert slicer.util.arrayFromVolume(output).dtype == np.int16
         assert_allclose(corners(output), before, rtol=0, atol=1e-6)

@@ -31,6 +31,12 @@ FORBIDDEN_MODULES = {"pickle", "cPickle", "_pickle", "dill", "joblib", "marshal"
     *("socket", "ssl", "http", "urllib", "requests", "ftplib", "smtplib", "xmlrpc", "telnetlib", "asyncio"),
     *("code", "codeop", "runpy", "pty"),
 }
+NEEDED = {  # by those who serve a page or talk to a cluster, which only their own commands do; the last opens nothing
+    "cluster.py": ["imports asyncio"],
+    "viewer/app.py": ["imports asyncio"],
+    "viewer/frames.py": ["imports asyncio"],
+    "viewer/security.py": ["imports urllib.parse"],
+}
 FORBIDDEN_NAMES = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_CALLS = {"system", "popen", "load_module", "load_state_dict_from_url", "download_url_to_file"} | {
     *("execv", "execve", "spawnl", "spawnv", "fork", "mktemp"),
@@ -126,7 +132,7 @@ def offences(tree: ast.AST) -> Iterator[str]:
         yield from (f"imports {name}" for name in names if name.partition(".")[0] in FORBIDDEN_MODULES)
         if isinstance(node, ast.Name) and node.id in FORBIDDEN_NAMES:
             yield f"uses {node.id}"
-        if isinstance(node, ast.Attribute) and node.attr in FORBIDDEN_CALLS:
+        if isinstance(node, ast.Attribute) and node.attr in FORBIDDEN_CALLS and ast.unparse(node) != "platform.system":
             yield f"uses .{node.attr}"
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.load", "np.load", "numpy.load"):
             words = {word.arg: ast.unparse(word.value) for word in node.keywords}
@@ -138,7 +144,8 @@ def offences(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(LIBRARY)))
 def test_the_library_runs_nothing_but_itself(path: Path) -> None:
-    assert list(offences(ast.parse(path.read_text(encoding="utf-8")))) == []
+    name = path.relative_to(LIBRARY / "DURNSuperResLib").as_posix() if "DURNSuperResLib" in path.parts else ""
+    assert list(offences(ast.parse(path.read_text(encoding="utf-8")))) == NEEDED.get(name, [])
 
 
 @pytest.mark.parametrize(

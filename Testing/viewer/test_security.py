@@ -154,7 +154,7 @@ META = b"ObjectType = Image\nNDims = 3\nDimSize = 4 4 4\nElementType = MET_SHORT
     [
         ("a.nrrd", HEADER + b"data file: /etc/hostname\n\n", "other files"),
         ("a.nrrd", HEADER + b"datafile: /etc/hostname\n\n", "other files"),
-        ("a.nrrd", HEADER.replace(b"4 4 4", b"4096 4096 4096") + b"\n", "promises more"),
+        ("a.nrrd", HEADER.replace(b"4 4 4", b"4096 4096 4096") + b"\n", "cut short or damaged"),
         ("a.mha", META + b"ElementDataFile = /etc/hostname\nElementDataFile = LOCAL\n", "other files"),
         ("a.mha", META, "other files"),
         ("a.nhdr", HEADER, "none of"),
