@@ -26,11 +26,12 @@ class Worker:
         self._pump = pump
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="DURNSuperRes")
         self._job: Future[Any] | None = None
+        self._waiting = False
 
     @property
     def busy(self) -> bool:
-        """Whether a computation is under way."""
-        return self._job is not None and not self._job.done()
+        """Whether a computation is under way, or done with its result not yet taken."""
+        return self._waiting or (self._job is not None and not self._job.done())
 
     def run(self, compute: Callable[[], T]) -> T:
         """Result of ``compute()`` from the worker's thread; what it raises is raised here.
@@ -41,9 +42,13 @@ class Worker:
         if self.busy:
             raise RuntimeError("another run is under way; wait for it or cancel it")
         self._job = job = self._executor.submit(compute)
-        while not wait([job], timeout=PUMP_SECONDS).done:
-            self._pump()
-        return job.result()
+        self._waiting = True
+        try:
+            while not wait([job], timeout=PUMP_SECONDS).done:
+                self._pump()
+            return job.result()
+        finally:
+            self._waiting = False
 
     def close(self) -> None:
         """Take no more computations; one under way ends in its own time."""
