@@ -89,16 +89,14 @@ def upscale_volume(
     options |= {"best_quality": best_quality, "uncertainty": uncertainty, "data_consistency": data_consistency}
     options |= {"progress": progress, "cancelled": cancelled, "announce": announce}
     meter = ConsistencyMeter()
-    compute = functools.partial(
-        enlarged_voxels, voxels.copy() if run else voxels, axis, scale, keep_type, meter, **options
-    )
+    given = voxels.copy() if run else voxels
+    compute = functools.partial(enlarged_voxels, given, axis, scale, keep_type, meter, **options)
     result = run(compute) if run else compute()
     _check_still_there(input_node, output_node)
     if output_node is None:
         output_node = _new_output(input_node, f"{input_node.GetName()} {label_of(method)} x{scale}")
-    matrix = slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, scale, axis))
     slicer.util.updateVolumeFromArray(output_node, result.image)
-    output_node.SetIJKToRASMatrix(matrix)
+    output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, scale, axis)))
     dress(output_node, input_node)
     record(output_node, input_node, scale, method, notes | measured(meter, options))
     give_uncertainty(output_node, result.spread)
