@@ -37,7 +37,8 @@ class Cluster:
     """A scheduler process and worker processes on the loopback interface."""
 
     def __init__(self, **config: str) -> None:
-        self._settings = {**os.environ, "OMP_NUM_THREADS": "1", **config}
+        path = os.pathsep.join(sys.path)  # where the gate is
+        self._settings = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **config}
         self._processes: list[subprocess.Popen] = []
         self.scheduler = self._started("scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0")
         assert self.scheduler.stderr is not None
