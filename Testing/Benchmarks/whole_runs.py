@@ -63,7 +63,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
         "x4": (n, rows, columns, 4),
     }
     return {
-        "growth": {name: {"size": size, **_engine(size, 1 if quick else 2)} for name, size in growth.items()},
+        "growth": {name: {"size": size, **_engine(size, 1 if quick else 4)} for name, size in growth.items()},
         "command": _command(4 if quick else 150, 64 if quick else 256),
         "first_seconds": min(_command(2, 64 if quick else 256)["first"] for _ in range(1 if quick else 4)),
         "help_seconds": min(_seconds(["-m", "DURNSuperResLib.cli", "--help"]) for _ in range(5)),
