@@ -130,10 +130,15 @@ def _run_network(
 def _distinct(stack: NDArray) -> tuple[NDArray, list[int]]:
     """The slices without repetitions, such as empty ones or phases that fill a cine up, and the place of each there."""
     place: dict[bytes, int] = {}
-    places = [place.setdefault(hashlib.sha256(image.tobytes()).digest(), len(place)) for image in stack]
-    if len(place) == len(stack):
-        return stack, places
-    return stack[[places.index(number) for number in range(len(place))]], places
+    firsts: list[int] = []
+    places: list[int] = []
+    for number, image in enumerate(stack):
+        digest = hashlib.sha256(image.tobytes()).digest()
+        if digest not in place:
+            place[digest] = len(firsts)
+            firsts.append(number)
+        places.append(place[digest])
+    return (stack if len(firsts) == len(stack) else stack[firsts]), places
 
 
 def checked_slices(slices: ArrayLike) -> NDArray:

@@ -7,13 +7,14 @@ https://itk.org/Wiki/MetaIO/Documentation.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import math
 import re
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -61,8 +62,15 @@ def check_header(path: Path) -> None:
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty")
     check = {".nrrd": _check_nrrd, ".nhdr": _check_nrrd, ".mha": _check_meta, ".mhd": _check_meta}
-    try:
+    with _damage_named(path):
         check.get(suffix(path), _nifti_header)(path)
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Whatever damage is found in the file becomes an InputError that names it."""
+    try:
+        yield
     except NrrdError as error:
         raise InputError(f"{path} {error}") from error
     except DAMAGES as error:
@@ -213,12 +221,8 @@ def check_complete(path: Path) -> None:
         InputError: a file that is cut short or damaged.
     """
     check = {".nrrd": _nrrd_complete, ".mha": _meta_complete, ".nii": _nifti_complete, ".nii.gz": _nifti_complete}
-    try:
+    with _damage_named(path):
         check.get(suffix(path), check_header)(path)
-    except NrrdError as error:
-        raise InputError(f"{path} {error}") from error
-    except DAMAGES as error:
-        raise InputError(f"{path} cannot be read: it is damaged ({error})") from error
 
 
 def _nrrd_complete(path: Path) -> None:
