@@ -72,7 +72,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
             **{key: record[key] for key in ("steps", "hours", "device", "commit")},
             "validation_curve": f"Training/curves/{name}.png",
             "loss": "L1",
-            "optimizer": "Adam",
+            "optimizer": config.get("optimizer", "Adam"),
             "configuration": config,
         },
     }

@@ -1,17 +1,26 @@
-"""The Lightning task: DURN under L1 loss and Adam, with warm-up and cosine decay of the learning rate."""
+"""The Lightning task: DURN under L1 loss, with warm-up and cosine decay of the learning rate."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from pytorch_optimizer import SOAP
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from DURNSuperResLib.core.network import Durn, DurnConfig, in_channels_last
+
+# SOAP (Vyas et al., arXiv 2409.11321) is Adam in the eigenbasis of the gradients' second moments.
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "Adam": torch.optim.Adam,
+    "SOAP": partial(SOAP, betas=(0.95, 0.95), weight_decay=0.0),
+}
 
 
 class DurnTask(pl.LightningModule):
@@ -25,6 +34,7 @@ class DurnTask(pl.LightningModule):
         warmup_steps: int,
         max_steps: int,
         validation_names: list[str],
+        optimizer: str = "Adam",
         compile_network: bool = False,
     ) -> None:
         super().__init__()
@@ -50,7 +60,7 @@ class DurnTask(pl.LightningModule):
         self.log(f"psnr_{name}", psnr, batch_size=len(low), add_dataloader_idx=False, prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.hparams["learning_rate"])
+        optimizer = OPTIMIZERS[self.hparams["optimizer"]](self.parameters(), lr=self.hparams["learning_rate"])
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

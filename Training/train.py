@@ -48,6 +48,7 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         warmup_steps=config["warmup_steps"],
         max_steps=config["max_steps"],
         validation_names=list(VALIDATED),
+        optimizer=config.get("optimizer", "Adam"),
         compile_network=config["compile"],
     )
     if config.get("start_from"):
