@@ -15,6 +15,7 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from DURNSuperResLib.scene.nrrd import read_header
 from DURNSuperResLib.scene.storage import InputError, OutputError, check_output, read_volume, write_volume
 from DURNSuperResLib.scene.volumes import ijk_to_ras_of
 from geometries import oblique
@@ -43,6 +44,14 @@ def test_write_and_read_keep_voxels_and_geometry(
     assert_allclose(ijk_to_ras_of(again), matrix, atol=1e-4)
     assert_allclose(sitk_ijk_to_ras(image), matrix, atol=1e-4)
     assert [path.name for path in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(("dtype", "encoding"), [(np.int16, "gzip"), (np.float32, "raw")])
+def test_only_whole_numbers_are_compressed(
+    make_node: Callable, heart_slices: NDArray, tmp_path: Path, dtype: type, encoding: str
+) -> None:
+    write_volume(make_node(heart_slices.astype(dtype)), tmp_path / "a.nrrd")
+    assert read_header(tmp_path / "a.nrrd").fields["encoding"] == encoding
 
 
 def test_a_dicom_stack_agrees_with_simpleitk(data: Path, scene: slicer.vtkMRMLScene) -> None:

@@ -57,8 +57,9 @@ class ConsistencyMeter:
 
     def add(self, enlarged: NDArray, slices: NDArray, scale: int) -> None:
         """Take in some slices: ``(n, scale*rows, scale*columns)`` made of ``(n, rows, columns)``."""
+        down, across = (_reduction(size, scale, enlarged.dtype) for size in enlarged.shape[1:])
         for image, source in zip(enlarged, slices, strict=True):
-            error = bicubic_downscale(image, scale) - source
+            error = (down @ image @ across.T).astype(np.float64) - source
             self._squares += float(np.vdot(error, error))
             self._count += error.size
             self._largest = max(self._largest, float(np.abs(error).max()))
@@ -108,6 +109,12 @@ def make_consistent(
             if np.abs(missing).max() <= tolerance:
                 break
             image += (down @ missing @ across.T).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=4)
+def _reduction(size: int, scale: int, dtype: np.dtype) -> NDArray:
+    """The reduction along one axis as a matrix, in the precision that images of ``dtype`` have at least."""
+    return bicubic_reduction(size, scale).astype(np.result_type(dtype, np.float32))
 
 
 @functools.lru_cache(maxsize=4)

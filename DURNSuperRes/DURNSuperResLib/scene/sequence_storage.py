@@ -26,7 +26,15 @@ from .app import current_scene
 from .door import InputError, check_complete, check_header, check_place, suffix
 from .nrrd import NrrdError, read_header, voxel_blocks
 from .sequences import add_item, items_of, new_sequence
-from .storage import GEOMETRY_TOLERANCE_MM, OutputError, check_output, image_information, matrix_of, written_aside
+from .storage import (
+    GEOMETRY_TOLERANCE_MM,
+    OutputError,
+    check_output,
+    image_information,
+    is_worth_compressing,
+    matrix_of,
+    written_aside,
+)
 from .volumes import ijk_to_ras_of
 
 logger = logging.getLogger(__name__)
@@ -117,7 +125,8 @@ def _nrrd_header(sequence: slicer.vtkMRMLSequenceNode, aside: Path) -> bytes:
     text = aside.read_bytes()[: read_header(aside).start]
     extents = (*items[0].GetImageData().GetDimensions(), len(items))
     fixed = re.sub(rb"(?m)^sizes: .*$", b"sizes: " + " ".join(map(str, extents)).encode(), text)
-    return re.sub(rb"(?m)^encoding: .*$", b"encoding: gzip", fixed)
+    encoding = b"gzip" if _is_squeezed(items, aside) else b"raw"
+    return re.sub(rb"(?m)^encoding: .*$", b"encoding: " + encoding, fixed)
 
 
 def _storage(path: Path) -> slicer.vtkMRMLVolumeSequenceStorageNode:
@@ -178,8 +187,8 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _streamed(items: list[slicer.vtkMRMLScalarVolumeNode], header: bytes, path: Path) -> bool:
-    """Write header and voxels, all compressed for ``.nii.gz``, the voxels alone for NRRD; false if that fails."""
-    squeeze = None if suffix(path) == ".nii" else zlib.compressobj(level=1, wbits=zlib.MAX_WBITS | 16)
+    """Write header and voxels, all compressed for ``.nii.gz``, at most the voxels for NRRD; false if that fails."""
+    squeeze = zlib.compressobj(level=1, wbits=zlib.MAX_WBITS | 16) if _is_squeezed(items, path) else None
     try:
         with path.open("wb") as file:
             file.write(squeeze.compress(header) if squeeze and suffix(path) == ".nii.gz" else header)
@@ -191,6 +200,10 @@ def _streamed(items: list[slicer.vtkMRMLScalarVolumeNode], header: bytes, path: 
     except OSError:
         return False
     return True
+
+
+def _is_squeezed(items: list[slicer.vtkMRMLScalarVolumeNode], path: Path) -> bool:
+    return suffix(path) == ".nii.gz" or (suffix(path) == ".nrrd" and is_worth_compressing(items[0]))
 
 
 def _little_endian(item: slicer.vtkMRMLScalarVolumeNode) -> memoryview:
