@@ -1,6 +1,6 @@
 """Train one DURN from a configuration file.
 
-    python -m Training.train Training/configs/durn-plus-x2.yaml --data DATA --output RUN [--resume]
+    python -m Training.train Training/configs/durn-light-x2.yaml --data DATA --output RUN [--resume]
 
 ``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints, the record for the model
 card with its validation curve and, in ``logs``, the metrics of each run.
@@ -66,7 +66,7 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         enable_model_summary=False,
         callbacks=[
             EMAWeightAveraging(decay=config["ema_decay"]),
-            ModelCheckpoint(output, filename="best", monitor="psnr_bicubic", mode="max", save_last=True),
+            ModelCheckpoint(output, filename="last", enable_version_counter=False),  # not the best: that would be tuning
             RunRecord(output),
             *([LaterPatches(patches, **config["later"])] if "later" in config else []),
         ],

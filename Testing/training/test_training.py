@@ -17,6 +17,7 @@ from DURNSuperResLib.core.quality import psnr
 from DURNSuperResLib.core.resample import bicubic_upscale
 from Training import export as exporting
 from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
+from Training.task import OPTIMIZERS
 from Training.train import train
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").glob("*.yaml"))
@@ -92,7 +93,10 @@ def test_configurations_say_what_training_needs(path: Path) -> None:
     assert config["warmup_steps"] < config["max_steps"]
 
 
-def test_a_run_resumes_and_becomes_a_model(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_a_run_resumes_and_becomes_a_model(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+) -> None:
     config = {
         "architecture": {"scale": 2, "channels": [4, 8], "urns": 1, "bicubic_skip": True},
         "seed": 1,
@@ -100,6 +104,7 @@ def test_a_run_resumes_and_becomes_a_model(tiny_data: Path, tmp_path: Path, monk
         "degradations": {"bicubic": 0.5, "kspace": 0.5},
         "patch": 16,
         "batch": 2,
+        "optimizer": optimizer,
         "learning_rate": 1e-3,
         "warmup_steps": 1,
         "max_steps": 2,
@@ -122,6 +127,7 @@ def test_a_run_resumes_and_becomes_a_model(tiny_data: Path, tmp_path: Path, monk
     exporting.export(run / "last.ckpt", config_file, "tiny-x2", tiny_data)
     card = ModelCard.read(tmp_path / "tiny_x2.json")
     assert card.details["training"]["steps"] == 4
+    assert card.details["training"]["optimizer"] == optimizer
     assert card.details["training"]["hours"] >= 0
     assert (tmp_path / "curves" / "tiny-x2.png").read_bytes().startswith(b"\x89PNG")
     assert card.details["quality"] == {"scale": 2}
