@@ -66,7 +66,7 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         enable_model_summary=False,
         callbacks=[
             EMAWeightAveraging(decay=config["ema_decay"]),
-            ModelCheckpoint(output, filename="last", enable_version_counter=False),  # not the best: that would be tuning
+            ModelCheckpoint(output, filename="last", enable_version_counter=False),  # best would be chosen by figures
             RunRecord(output),
             *([LaterPatches(patches, **config["later"])] if "later" in config else []),
         ],

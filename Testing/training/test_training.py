@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from DURNSuperResLib.core.quality import psnr
 from DURNSuperResLib.core.resample import bicubic_upscale
 from Training import export as exporting
 from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
+from Training.study import steps_of
 from Training.task import OPTIMIZERS
 from Training.train import train
 
@@ -46,6 +48,26 @@ def tiny_data(tmp_path: Path, phantom: np.ndarray) -> Path:
     photos = [{"path": "photos/a.png", "tier": "a"}, {"path": "photos/missing.png", "tier": "b"}]
     _write_csv(folder / "pretrain" / "manifest.csv", photos)
     return folder
+
+
+@pytest.fixture
+def tiny_config() -> dict:
+    """A run of two steps."""
+    return {
+        "architecture": {"scale": 2, "channels": [4, 8], "urns": 1, "bicubic_skip": True},
+        "seed": 1,
+        "sources": {"cine": 0.7, "photos": 0.3},
+        "degradations": {"bicubic": 0.5, "kspace": 0.5},
+        "patch": 16,
+        "batch": 2,
+        "learning_rate": 1e-3,
+        "warmup_steps": 1,
+        "max_steps": 2,
+        "gradient_clip": 1.0,
+        "ema_decay": 0.9,
+        "validate_every": 2,
+        "compile": False,
+    }
 
 
 def _write_csv(path: Path, rows: list[dict[str, str]]) -> None:
@@ -95,30 +117,14 @@ def test_configurations_say_what_training_needs(path: Path) -> None:
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_a_run_resumes_and_becomes_a_model(
-    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+    tiny_data: Path, tiny_config: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
 ) -> None:
-    config = {
-        "architecture": {"scale": 2, "channels": [4, 8], "urns": 1, "bicubic_skip": True},
-        "seed": 1,
-        "sources": {"cine": 0.7, "photos": 0.3},
-        "degradations": {"bicubic": 0.5, "kspace": 0.5},
-        "patch": 16,
-        "batch": 2,
-        "optimizer": optimizer,
-        "learning_rate": 1e-3,
-        "warmup_steps": 1,
-        "max_steps": 2,
-        "gradient_clip": 1.0,
-        "ema_decay": 0.9,
-        "validate_every": 2,
-        "compile": False,
-    }
+    config = {**tiny_config, "optimizer": optimizer}
     run, config_file = tmp_path / "run", tmp_path / "tiny.yaml"
     train(config, tiny_data, run)
     config["max_steps"] = 4
     train(config, tiny_data, run, resume=True)
-    checkpoint = torch.load(run / "last.ckpt", weights_only=False)
-    assert checkpoint["global_step"] == 4
+    assert steps_of(run / "last.ckpt") == 4
 
     config_file.write_text(yaml.safe_dump(config))
     monkeypatch.setattr(exporting, "WEIGHTS_FOLDER", tmp_path)
@@ -132,3 +138,14 @@ def test_a_run_resumes_and_becomes_a_model(
     assert (tmp_path / "curves" / "tiny-x2.png").read_bytes().startswith(b"\x89PNG")
     assert card.details["quality"] == {"scale": 2}
     assert all(isinstance(value, torch.Tensor) for value in card.load_state_dict().values())
+
+
+def test_the_checkpoint_is_the_last_even_where_an_earlier_one_was_better(
+    tiny_data: Path, tmp_path: Path, tiny_config: dict
+) -> None:
+    """Weights chosen on the validation patients would make their figures look better than they are."""
+    rising = {"learning_rate": 0.05, "warmup_steps": 4, "max_steps": 6, "ema_decay": 0.0, "validate_every": 2}
+    train({**tiny_config, **rising}, tiny_data, tmp_path)
+    curve = [entry["psnr_bicubic"] for entry in json.loads((tmp_path / "record.json").read_text())["curve"]]
+    assert curve[-1] < curve[0] - 0.1
+    assert steps_of(tmp_path / "last.ckpt") == 6
