@@ -19,6 +19,7 @@ from torch.utils.data import IterableDataset
 
 from DURNSuperResLib.core.degradation import DEGRADATIONS, NOISE_SIGMA, rician
 from DURNSuperResLib.evaluation import centre_crop, normalised
+from Training.shapes import ellipses
 
 Image = NDArray[np.float32]
 VALIDATED = ("bicubic", "kspace")  # the degradations that a run is validated on
@@ -57,6 +58,7 @@ SOURCES: dict[str, Callable[[Path], list[Image]]] = {
     "scout": lambda data: sunnybrook(data, "train", "scout"),
     "photos": lambda data: pretraining(data, "photos"),
     "brain": lambda data: pretraining(data, "brain"),
+    "shapes": lambda _: [normalised(image).astype(np.float32) for image in ellipses()],
     "train291": luma_of_photographs,
 }
 

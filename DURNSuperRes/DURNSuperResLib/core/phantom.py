@@ -67,8 +67,8 @@ def short_axis_phantom(
     truth, acquired = [], []
     for index in range(slices):
         shapes = _chest() + _heart(1 - 0.75 * index / max(1, slices - 1))
-        truth.append(np.abs(_sampled(shapes, size)))
-        coarse = _sampled(shapes, size // scale)
+        truth.append(np.abs(sampled_in_kspace(shapes, size)))
+        coarse = sampled_in_kspace(shapes, size // scale)
         coil = random.normal(scale=noise, size=(2, *coarse.shape))
         acquired.append(np.abs(coarse + coil[0] + 1j * coil[1]))
     counts = 1000.0  # scanners store integers of this order
@@ -125,8 +125,13 @@ def _heart(size: float) -> list[Ellipse]:
     ]
 
 
-def _sampled(shapes: list[Ellipse], size: int) -> NDArray[np.complex128]:
-    """The complex image of ``size`` x ``size`` pixels reconstructed from exact samples of k-space."""
+def sampled_in_kspace(shapes: list[Ellipse], size: int) -> NDArray[np.complex128]:
+    """The complex image of ``size`` x ``size`` pixels reconstructed from exact samples of k-space.
+
+    Args:
+        shapes: one or more ellipses; their intensities add.
+        size: rows and columns of the image, which covers ``FIELD_OF_VIEW_MM`` in each direction.
+    """
     pixel = FIELD_OF_VIEW_MM / size
     order = np.arange(size) - size // 2
     v, u = np.meshgrid(order / FIELD_OF_VIEW_MM, order / FIELD_OF_VIEW_MM, indexing="ij")
