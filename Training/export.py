@@ -23,11 +23,14 @@ from DURNSuperResLib.evaluation import other_vendor_cine, score, sunnybrook_vali
 
 PREFIX = "network."
 CURVES_FOLDER = Path(__file__).parent / "curves"
-TRAINING_DATA = (
-    "Sunnybrook Cardiac Data (Radau et al. 2009, CC0 1.0, GE 1.5 T): cine and scout slices of 25 patients; photographs "
-    "under CC0, in the public domain or released for unrestricted use (Kodak suite); brain T1 slices of one subject "
-    "(studyforrest, PDDL 1.0)"
-)
+SUNNYBROOK = "Sunnybrook Cardiac Data (Radau et al. 2009, CC0 1.0, GE 1.5 T), 25 patients"
+TRAINING_DATA = {  # what each source of a configuration is
+    "cine": f"cine slices of {SUNNYBROOK}",
+    "scout": f"scout slices of {SUNNYBROOK}",
+    "photos": "photographs under CC0, in the public domain or released for unrestricted use (Kodak suite)",
+    "brain": "brain T1 slices of one subject (studyforrest, PDDL 1.0)",
+    "shapes": "random ellipses, computed",
+}
 IMAGES = "magnitude; short-axis balanced SSFP cine and localisers; no late enhancement, flow or parametric maps"
 TRUTH_PIXEL_MM = (1.37, 1.88)  # of the cardiac training images
 
@@ -67,7 +70,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
         "source": "DURN rebuilt from its description (Qiu, Cheng, Wang 2022, doi:10.1016/j.cmpb.2022.106707)",
         "domain": {"images": IMAGES, "input_pixel_mm": [round(scale * pixel, 2) for pixel in TRUTH_PIXEL_MM]},
         "training": {
-            "data": TRAINING_DATA,
+            "data": "; ".join(TRAINING_DATA[source] for source in config["sources"]),
             "command": f"python -m Training.train {config_file.as_posix()} --data DATA --output RUN",
             **{key: record[key] for key in ("steps", "hours", "device", "commit")},
             "validation_curve": f"Training/curves/{name}.png",

@@ -15,9 +15,10 @@ import yaml
 from DURNSuperResLib.core.models import ModelCard
 from DURNSuperResLib.core.phantom import short_axis_phantom
 from DURNSuperResLib.core.quality import psnr
-from DURNSuperResLib.core.resample import bicubic_upscale
+from DURNSuperResLib.core.resample import bicubic_upscale, kspace_truncate, zero_fill
 from Training import export as exporting
 from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
+from Training.shapes import SIZES, ellipses
 from Training.study import steps_of
 from Training.task import OPTIMIZERS
 from Training.train import train
@@ -95,6 +96,21 @@ def test_pairs_crop_to_a_multiple_of_the_scale() -> None:
     pairs = Pairs.from_image(np.random.default_rng(0).random((50, 61)).astype(np.float32), 3)
     assert pairs.truth.shape == (48, 60)
     assert {image.shape for image in pairs.degraded.values()} == {(16, 20)}
+
+
+def test_ellipses_do_not_ring_beside_their_rims_but_at_half_the_resolution_do() -> None:
+    def level(image: np.ndarray) -> float:
+        """Share of the pixels that differ from their neighbour below by less than 0.3 % of the range."""
+        return float((np.abs(np.diff(image, axis=0)) < 0.003 * np.ptp(image)).mean())
+
+    first, second = ellipses(2)
+    assert first.shape[0] == first.shape[1]
+    assert first.shape[0] in SIZES
+    assert first.min() == second.min() == 0
+    assert np.array_equal(first, ellipses(1)[0])
+    for image in (first, second):
+        assert level(image) > 0.8
+        assert level(zero_fill(kspace_truncate(image, 2), 2)) < level(image) - 0.1
 
 
 def test_no_patient_is_in_two_splits(data: Path) -> None:
