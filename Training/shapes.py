@@ -17,15 +17,19 @@ SEED = 1
 SIZES = (256, 288, 320)  # rows and columns of the field of view
 SEMI_AXES_MM = ((8, 40, 120), (14, 8, 40), (14, 1.5, 8))  # number of ellipses, least and greatest semi-axis
 CENTRES_MM = 140  # from the middle of the field of view, at most
+NOISE = 0.03  # standard deviation at most; without noise a network would know these images from scans by that alone
+SHADING = 0.4  # by which the sensitivity of a coil rises or falls from the middle to a border, at most
 
 
-def ellipses(images: int = IMAGES, seed: int = SEED) -> list[NDArray[np.float32]]:
-    """``images`` square images of randomly placed, turned and weighted ellipses, 0 where they are darkest."""
+def ellipses(
+    images: int = IMAGES, seed: int = SEED, *, noise: float = NOISE, shading: float = SHADING
+) -> list[NDArray[np.float32]]:
+    """``images`` square images of randomly placed, turned and weighted ellipses, shaded and noisy."""
     random = np.random.default_rng(seed)
-    return [_image(random) for _ in range(images)]
+    return [_image(random, noise, shading) for _ in range(images)]
 
 
-def _image(random: np.random.Generator) -> NDArray[np.float32]:
+def _image(random: np.random.Generator, noise: float, shading: float) -> NDArray[np.float32]:
     shapes = [
         Ellipse(
             intensity=random.uniform(-0.6, 0.6),
@@ -39,4 +43,7 @@ def _image(random: np.random.Generator) -> NDArray[np.float32]:
         for _ in range(number)
     ]
     image = sampled_in_kspace(shapes, int(random.choice(SIZES))).real
-    return np.float32(image - image.min())
+    image -= image.min()
+    along = np.linspace(-1, 1, len(image))
+    image *= 1 + random.uniform(-shading, shading) * along + random.uniform(-shading, shading) * along[:, None]
+    return np.float32(np.abs(image + random.normal(0, random.uniform(0, noise), image.shape)))
