@@ -25,6 +25,8 @@ Image = NDArray[np.float32]
 VALIDATED = ("bicubic", "kspace")  # the degradations that a run is validated on
 GAIN = (0.4, 2.0)  # a slice may be dark, and its brightest fat twice as bright as its heart
 GAMMA = (0.7, 1.4)
+MAGNITUDES = 0.5  # share of truncated patches that are magnitudes, as scanners store them: beside a bright rim
+# the undershoot of truncation turns positive there, while the protocol of evaluation keeps its sign
 
 
 def read_image(path: Path) -> Image:
@@ -150,6 +152,8 @@ class PatchBatches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         low = pair.degraded[name][row : row + p, column : column + p]
         if name == "noise":
             low = rician(low, self._random.uniform(0, 2 * NOISE_SIGMA), self._random).astype(np.float32)
+        elif name != "bicubic" and self._random.random() < MAGNITUDES:
+            low = np.abs(low)
         return low, pair.truth[s * row : s * (row + p), s * column : s * (column + p)]
 
 
