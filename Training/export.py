@@ -1,6 +1,6 @@
 """Turn a training checkpoint into a bundled model: a plain state dict and its card with measured quality.
 
-python -m Training.export CHECKPOINT CONFIG --name durn-plus-x2 --data DATA
+python -m Training.export CHECKPOINT CONFIG --name durn-light-x2 --data DATA
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Turn a training checkpoint into a bundled model.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("config", type=Path, help="the YAML file it was trained from")
-    parser.add_argument("--name", required=True, help="such as durn-plus-x2")
+    parser.add_argument("--name", required=True, help="such as durn-light-x2")
     parser.add_argument("--data", type=Path, required=True, help="folder with cmr/, for the card's figures")
     options = parser.parse_args(arguments)
     export(options.checkpoint, options.config, options.name, options.data)

@@ -1,6 +1,6 @@
 """Train one DURN from a configuration file.
 
-    python -m Training.train Training/configs/durn-plus-x2.yaml --data DATA --output RUN [--resume]
+    python -m Training.train Training/configs/durn-light-x2.yaml --data DATA --output RUN [--resume]
 
 ``DATA`` is the folder that holds ``cmr/`` and ``pretrain/``; ``RUN`` receives checkpoints, the record for the model
 card with its validation curve and, in ``logs``, the metrics of each run.

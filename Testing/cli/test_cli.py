@@ -141,7 +141,7 @@ def test_the_demo_keeps_the_slice_axis_of_thin_slices(
 def test_models_lists_names_domain_and_training(capsys: pytest.CaptureFixture) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
-    assert "durn-plus-x2" in text
+    assert "durn-light-x2" in text
     assert "Sunnybrook" in text
 
 

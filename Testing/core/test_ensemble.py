@@ -65,7 +65,7 @@ def test_progress_and_announcements_are_those_of_one_run(heart_slices: NDArray) 
     )
     assert steps[-1] == (24, 24)
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
-    assert told == ["durn-plus-x2 on CPU, float32, 8 orientations"]
+    assert told == ["durn-light-x2 on CPU, float32, 8 orientations"]
 
 
 def test_a_cancel_stops_in_the_middle(heart_slices: NDArray) -> None:

@@ -56,7 +56,7 @@ NOT_RUN = {
     "durn-superres upscale cohort/ -o results/ --recursive --dask tcp://head:8786": "needs a cluster",
     "durn-superres view heart.nrrd heart_x2.nrrd": SERVES,
     "durn-superres view study/ --series 1": SERVES,
-    "python -m Training.export runs/x2/last.ckpt Training/configs/durn-plus-x2.yaml --name durn-plus-x2 "
+    "python -m Training.export runs/x2/last.ckpt Training/configs/durn-light-x2.yaml --name durn-light-x2 "
     "--data DATA": LONG,
 }
 SHORTER = {"max_steps": 2, "validate_every": 2, "warmup_steps": 1, "batch": 2, "patch": 16, "compile": False}

@@ -98,6 +98,18 @@ def test_pairs_crop_to_a_multiple_of_the_scale() -> None:
     assert {image.shape for image in pairs.degraded.values()} == {(16, 20)}
 
 
+def test_half_of_the_truncated_patches_are_magnitudes(phantom: np.ndarray) -> None:
+    """Truncation undershoots beside every rim; a scanner stores the magnitude of that."""
+
+    def share_with_negative_pixels(degradation: str) -> float:
+        batches = PatchBatches([([phantom[0]], 1.0)], {degradation: 1.0}, 2, patch=48, batch=64, seed=0)
+        low, _ = next(iter(batches))
+        return float((low.amin(dim=(1, 2, 3)) < 0).float().mean())
+
+    assert 0.3 < share_with_negative_pixels("kspace") < 0.7
+    assert share_with_negative_pixels("bicubic") > 0.9
+
+
 def test_ellipses_do_not_ring_beside_their_rims_but_do_at_half_the_resolution() -> None:
     def level(image: np.ndarray) -> float:
         """Share of the pixels that differ from their neighbour below by less than 0.3 % of the range."""

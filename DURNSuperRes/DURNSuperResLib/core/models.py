@@ -29,7 +29,7 @@ class ModelCard:
     """Immutable description of one bundled model.
 
     Attributes:
-        name: as in ``durn-plus-x2``; also the stem of both files, with underscores.
+        name: as in ``durn-light-x2``; also the stem of both files, with underscores.
         scale: in-plane magnification.
         architecture: options of :class:`~.network.DurnConfig`.
         sha256: of the state dict's file, in hexadecimal.

@@ -95,9 +95,9 @@ def upscale_volume(
     _check_still_there(input_node, output_node)
     if output_node is None:
         output_node = _new_output(input_node, f"{input_node.GetName()} {label_of(method)} x{scale}")
+    dress(output_node, input_node)  # first, or a display node of its own would look through all voxels for a window
     slicer.util.updateVolumeFromArray(output_node, result.image)
     output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, scale, axis)))
-    dress(output_node, input_node)
     record(output_node, input_node, scale, method, notes | measured(meter, options))
     give_uncertainty(output_node, result.spread)
     tell(notes)
