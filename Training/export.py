@@ -23,10 +23,9 @@ from DURNSuperResLib.evaluation import other_vendor_cine, score, sunnybrook_vali
 
 PREFIX = "network."
 CURVES_FOLDER = Path(__file__).parent / "curves"
-SUNNYBROOK = "Sunnybrook Cardiac Data (Radau et al. 2009, CC0 1.0, GE 1.5 T), 25 patients"
 TRAINING_DATA = {  # what each source of a configuration is
-    "cine": f"cine slices of {SUNNYBROOK}",
-    "scout": f"scout slices of {SUNNYBROOK}",
+    "cine": "cine slices of 25 patients of the Sunnybrook Cardiac Data (Radau et al. 2009, CC0 1.0, GE 1.5 T)",
+    "scout": "localiser slices of the same data",
     "photos": "photographs under CC0, in the public domain or released for unrestricted use (Kodak suite)",
     "brain": "brain T1 slices of one subject (studyforrest, PDDL 1.0)",
     "shapes": "random ellipses, computed",
