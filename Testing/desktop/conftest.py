@@ -14,6 +14,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 pytest.importorskip("PySide6", reason="the stand-in desktop needs PySide6; install the test extra")
 
 from desktop.standin import Desktop
+from DURNSuperResLib.core.phantom import short_axis_phantom
 from DURNSuperResLib.scene.sequences import add_item, new_sequence, shown_by_proxy
 
 
@@ -36,9 +37,9 @@ def panel(desktop: Desktop, sax: slicer.vtkMRMLScalarVolumeNode) -> Iterator[Any
 
 
 @pytest.fixture
-def sax(make_node: Callable, heart_slices: Any) -> slicer.vtkMRMLScalarVolumeNode:
-    """A phantom stack in the scene."""
-    return make_node(heart_slices, name="SAX")
+def sax(make_node: Callable) -> slicer.vtkMRMLScalarVolumeNode:
+    """A phantom stack in the scene, large enough that events come in between during a run."""
+    return make_node(short_axis_phantom(2, slices=6, size=256).acquired, name="SAX")
 
 
 @pytest.fixture

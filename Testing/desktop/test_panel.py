@@ -43,7 +43,7 @@ def test_from_volume_to_side_by_side_in_three_clicks(panel: Any, desktop: Deskto
     panel.ui.applyButton.click()
     output = panel._parameterNode.outputVolume
     assert output.GetName().startswith("SAX DURN x2")
-    assert slicer.util.arrayFromVolume(output).shape == (3, 128, 128)
+    assert slicer.util.arrayFromVolume(output).shape == (6, 256, 256)
     assert panel.ui.statusLabel.text.startswith(f"{model_for(2).name} on CPU, float32: done in ")
     panel.ui.sideBySideButton.click()
     assert panel.comparePanel.comparison.layout == SIDE_BY_SIDE
@@ -156,8 +156,8 @@ def test_removing_the_panel_during_a_run_is_safe(desktop: Desktop, sax: Any) -> 
 
 
 def test_events_keep_flowing_during_a_run(panel: Any, desktop: Desktop, make_node: Any) -> None:
-    """Twelve slices; the best of three runs counts, since another process may take the cores for a moment."""
-    stack = short_axis_phantom(2, slices=1, size=256).acquired + np.arange(12)[:, None, None]
+    """36 slices; the best of three runs counts, since another process may take the cores for a moment."""
+    stack = short_axis_phantom(2, slices=1, size=256).acquired + np.arange(36)[:, None, None]
     panel._parameterNode.inputVolume = make_node(stack)
     longest = []
     for _ in range(3):

@@ -37,7 +37,7 @@ def attribute(node: slicer.vtkMRMLNode, name: str) -> str:
 
 @pytest.fixture
 def small(heart_slices: NDArray) -> NDArray:
-    return heart_slices[:2, 16:48, 12:52].copy()
+    return heart_slices[:2, 8:56, 4:60].copy()
 
 
 @pytest.fixture
