@@ -16,6 +16,7 @@ from pathlib import Path
 from .commands import batch_options
 from .core.models import ModelError, available_models
 from .core.options import DEGRADATION_NAMES, DEVICES, METHODS, PRECISIONS, SCALES
+from .memory import keep_freed_memory
 from .progress import ProgressBar
 from .version import NOTICE, __version__
 
@@ -31,6 +32,7 @@ def command() -> int:
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, nothing left behind
+    keep_freed_memory()
     return main()
 
 

@@ -16,6 +16,8 @@ RUN = """
 import json, sys, time
 import numpy as np
 from DURNSuperResLib import upscale_slices
+from DURNSuperResLib.memory import keep_freed_memory
+keep_freed_memory()  # as the command does
 {setup}
 def peak():
     return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
@@ -48,7 +50,8 @@ def timed(network, images):
     first.append(time.perf_counter() - start)
     return result
 fused.FusedDurn.__call__ = timed
-code = cli.main(["upscale", sys.argv[1], "-o", sys.argv[2], "--device", "cpu", "--quiet"])
+sys.argv[1:] = ["upscale", sys.argv[1], "-o", sys.argv[2], "--device", "cpu", "--quiet"]
+code = cli.command()
 print(spent[0], first[0])
 sys.exit(code)
 """
@@ -132,8 +135,8 @@ def report(figures: dict[str, Any]) -> str:
     size = f"{command['slices']} slices of {command['size']} x {command['size']}"
     return "\n\n".join(
         [
-            "## Growth\n\nThe engine, float32; time of a second run beside what linear growth in slices and pixels "
-            "would give (1.00 is linear), and peak memory beyond input and output:",
+            "## Growth\n\nThe engine in a process as the command's, float32; time of a second run beside what linear "
+            "growth in slices and pixels would give (1.00 is linear), and peak memory beyond input and output:",
             table(["", "slices", "s", "of linear", "MiB beyond"], rows),
             f"## The command\n\n`durn-superres upscale` of a NRRD file, {size}:",
             table(["", "s", "share"], shares),
