@@ -31,7 +31,7 @@ FORBIDDEN_MODULES = {"pickle", "cPickle", "_pickle", "dill", "joblib", "marshal"
     *("socket", "ssl", "http", "urllib", "requests", "ftplib", "smtplib", "xmlrpc", "telnetlib", "asyncio"),
     *("code", "codeop", "runpy", "pty"),
 }
-NEEDED = {  # by those who serve a page or talk to a cluster, which only their own commands do; urllib.parse opens nothing
+NEEDED = {  # by those who serve a page or talk to a cluster, which only their commands do; urllib.parse opens nothing
     "cluster.py": ["imports asyncio"],
     "memory.py": ["imports ctypes"],  # for one setting of the C library that the process already has; loads nothing
     "viewer/app.py": ["imports asyncio"],
