@@ -1,8 +1,7 @@
-"""Random ellipses: the sharp rims without ringing that no scan can teach.
+"""Random ellipses, with sharper rims and less ringing than scans have.
 
-A scanner's own images are band-limited, so beside a sharp rim even the truth rings; a network that learns from them
-alone leaves the ringing of a coarser acquisition where it is. These images come from exact samples of k-space at a
-resolution that their edges' blur allows.
+A scanner's own images are band-limited, so beside a sharp rim even the truth rings. These images come from exact samples
+of k-space at a resolution that their edges' blur allows. What they gain was not measured by itself.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ SEED = 1
 SIZES = (256, 288, 320)  # rows and columns of the field of view
 SEMI_AXES_MM = ((8, 40, 120), (14, 8, 40), (14, 1.5, 8))  # number of ellipses, least and greatest semi-axis
 CENTRES_MM = 140  # from the middle of the field of view, at most
-NOISE = 0.03  # standard deviation at most; without noise a network would know these images from scans by that alone
+NOISE = 0.03  # standard deviation at most; scans are noisy, too
 SHADING = 0.4  # by which the sensitivity of a coil rises or falls from the middle to a border, at most
 
 
