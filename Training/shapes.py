@@ -1,7 +1,7 @@
 """Random ellipses, with sharper rims and less ringing than scans have.
 
-A scanner's own images are band-limited, so beside a sharp rim even the truth rings. These images come from exact samples
-of k-space at a resolution that their edges' blur allows. What they gain was not measured by itself.
+A scanner's own images are band-limited, so beside a sharp rim even the truth rings. These images come from exact
+samples of k-space at a resolution that their edges' blur allows. What they gain was not measured by itself.
 """
 
 from __future__ import annotations
