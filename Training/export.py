@@ -18,10 +18,9 @@ import torch
 import yaml
 
 from DURNSuperResLib.core.models import WEIGHTS_FOLDER
-from DURNSuperResLib.core.network import Durn, DurnConfig
 from DURNSuperResLib.evaluation import other_vendor_cine, score, sunnybrook_validation
+from Training.task import trained_network
 
-PREFIX = "network."
 CURVES_FOLDER = Path(__file__).parent / "curves"
 TRAINING_DATA = {  # what each source of a configuration is
     "cine": "cine slices of 25 patients of the Sunnybrook Cardiac Data (Radau et al. 2009, CC0 1.0, GE 1.5 T)",
@@ -49,7 +48,7 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
     """Write ``NAME.pt`` and ``NAME.json`` into the package's weights folder, figures included."""
     config = yaml.safe_load(config_file.read_text())
     scale = config["architecture"]["scale"]
-    network = trained_network(checkpoint, config)
+    network = trained_network(checkpoint)
     record = json.loads((checkpoint.parent / "record.json").read_text(encoding="utf-8"))
     buffer = io.BytesIO()
     torch.save({key: value.contiguous() for key, value in network.state_dict().items()}, buffer)
@@ -81,15 +80,6 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
     _write(card, stem.with_suffix(".json"))
     card["quality"] = _quality(scale, data)
     _write(card, stem.with_suffix(".json"))
-
-
-def trained_network(checkpoint: Path, config: dict[str, Any]) -> Durn:
-    """The network of one of our own runs, with its averaged weights."""
-    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    state = {k.removeprefix(PREFIX): v for k, v in content["state_dict"].items() if k.startswith(PREFIX)}
-    network = Durn(DurnConfig.from_dict(config["architecture"]))
-    network.load_state_dict(state)
-    return network
 
 
 def _quality(scale: int, data: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Set5 and Set14 by the protocol of the paper's table: is the rebuilt DURN as good as the one that was described?
 
-    python -m Training.paper --data DATA [CHECKPOINT CONFIG]
+    python -m Training.paper [CHECKPOINT ...] --data DATA [--table Training/PAPER.md]
 
 Photographs, so nothing here ships. The image is cropped to a multiple of the scale and reduced by antialiased bicubic
 on RGB in floating point. The network enlarges the luma (16 to 235), bicubic enlarges RGB before the luma is taken; what
@@ -10,42 +10,59 @@ they give is rounded to 8 bits. PSNR and SSIM of the luma, a border of ``scale``
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 import torch
-import yaml
 from numpy.typing import NDArray
 
 from DURNSuperResLib.core.network import Durn
 from DURNSuperResLib.core.quality import psnr, ssim
 from DURNSuperResLib.core.resample import bicubic_downscale, bicubic_upscale
-from Training.export import trained_network
+from Training.results import markdown
+from Training.task import trained_network
 
 FloatArray = NDArray[np.float64]
 
 LUMA = np.array([65.481, 128.553, 24.966]) / 255  # ITU-R BT.601, of RGB in 0 to 255
 SETS = ("Set5", "Set14")
+SCALES = (2, 3, 4)
+PUBLISHED = {  # PSNR in dB on Set5 at x2, x3 and x4
+    "DURN as published (Qiu et al. 2022)": (37.86, 33.96, 31.65),
+    "VDSR as published (Kim et al. 2016)": (37.53, 33.66, 31.35),
+}
+INTRODUCTION = """# The literal network against the paper
+
+The literal `durn` trained on 291 photographs (T91 and BSD200) by the files of `configs/paper`, which say where they
+deviate from the paper; the paper does not name its training set. PSNR in dB and SSIM on the luma by the paper's
+protocol, as `Training/paper.py` states it. These weights do not ship. Written by
+
+```bash
+python -m Training.paper RUNS/x2/last.ckpt RUNS/x3/last.ckpt RUNS/x4/last.ckpt --data DATA --table Training/PAPER.md
+```
+"""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line entry."""
-    parser = argparse.ArgumentParser(description="Score bicubic, and a trained DURN, on Set5 and Set14.")
-    parser.add_argument("checkpoint", type=Path, nargs="?", help="of a run of Training.train; bicubic alone without")
-    parser.add_argument("config", type=Path, nargs="?", help="the YAML file it was trained from")
+    parser = argparse.ArgumentParser(description="Score bicubic, and networks trained here, on Set5 and Set14.")
+    parser.add_argument("checkpoints", type=Path, nargs="*", help="of runs of Training.train, one a scale")
     parser.add_argument("--data", type=Path, required=True, help="folder with natural/")
+    parser.add_argument("--table", type=Path, help="Markdown file to write the tables to, as well")
     options = parser.parse_args(arguments)
-    network = None
-    if options.checkpoint:
-        network = trained_network(options.checkpoint, yaml.safe_load(options.config.read_text())).eval()
+    networks = {network.config.scale: network for network in map(trained_network, options.checkpoints)}
+    parts = [INTRODUCTION]
     for name in SETS:
         paths = sorted((options.data / "natural" / name).glob("*.png"))
         images = [sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(np.float64) for path in paths]
-        for scale in (2, 3, 4) if network is None else (network.config.scale,):
-            print(f"{name} x{scale}  bicubic  {_line([bicubic_figures(image, scale) for image in images])}")
-            if network is not None:
-                print(f"{name} x{scale}  durn     {_line([network_figures(image, network) for image in images])}")
+        parts.append(_table(name, images, networks))
+        print(parts[-1], flush=True)
+    parts.append("\n".join(_run(checkpoint) for checkpoint in options.checkpoints))
+    print(parts[-1])
+    if options.table:
+        options.table.write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 
 def bicubic_figures(rgb: FloatArray, scale: int) -> tuple[float, float]:
@@ -81,9 +98,30 @@ def _figures(image: FloatArray, truth: FloatArray, border: int) -> tuple[float, 
     return float(psnr(a, b, 255)), float(ssim(a, b, 255))
 
 
-def _line(figures: list[tuple[float, float]]) -> str:
+def _table(name: str, images: list[FloatArray], networks: dict[int, Durn]) -> str:
+    rows = [[name, *(f"x{scale}" for scale in SCALES)]]
+    rows += [["bicubic", *(_mean([bicubic_figures(image, scale) for image in images]) for scale in SCALES)]]
+    trained = [
+        _mean([network_figures(image, networks[scale]) for image in images]) if scale in networks else ""
+        for scale in SCALES
+    ]
+    if networks:
+        rows.append(["**durn, trained here**", *trained])
+    if name == "Set5":
+        rows += [[source, *(f"{decibels:.2f}" for decibels in row)] for source, row in PUBLISHED.items()]
+    return markdown(rows)
+
+
+def _mean(figures: list[tuple[float, float]]) -> str:
     decibels, similarity = np.mean(figures, axis=0)
-    return f"{decibels:.2f} dB  {similarity:.4f}"
+    return f"{decibels:.2f} / {similarity:.4f}"
+
+
+def _run(checkpoint: Path) -> str:
+    """One line on a run, from the record that it left beside its checkpoint."""
+    record = json.loads((checkpoint.parent / "record.json").read_text(encoding="utf-8"))
+    scale = trained_network(checkpoint).config.scale
+    return f"x{scale}: {record['steps']} steps in {record['hours']} h, {record['device']}, commit {record['commit']}.\n"
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def _methods(figures: Figures, sets: tuple[TestSet, ...], scale: int) -> str:
     for index, method in enumerate(METHODS):
         cells = [_cell(figures[name, degradation, scale][index]) for name, degradation, _ in columns]
         rows.append(_bold([method, *cells]))
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _others(figures: Figures, name: str, scale: int) -> str:
@@ -97,7 +97,7 @@ def _others(figures: Figures, name: str, scale: int) -> str:
     rows = [["method", *others]]
     for index, method in enumerate(("bicubic", "zero-filled", "durn")):
         rows.append(_bold([method, *(_cell(figures[name, degradation, scale][index]) for degradation in others)]))
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _patients(figures: Figures, sets: tuple[TestSet, ...], scale: int) -> str:
@@ -107,7 +107,7 @@ def _patients(figures: Figures, sets: tuple[TestSet, ...], scale: int) -> str:
         gains = [_gain_by_patient(figures[test_set.name, way, scale]) for way in ways]
         rows = [[test_set.name, *ways]]
         rows += [[patient, *(f"{gain[patient]:+.2f}" for gain in gains)] for patient in gains[0]]
-        tables.append(_markdown(rows))
+        tables.append(markdown(rows))
     return "\n".join(tables)
 
 
@@ -137,7 +137,7 @@ def _bold(cells: list[str]) -> list[str]:
     return [f"**{cell}**" for cell in ("DURN", *cells[1:])] if cells[0] == "durn" else cells
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
 

@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from DURNSuperResLib.core.network import Durn, in_channels_last
 from DURNSuperResLib.core.quality import psnr
 from Training.data import VALIDATED, validation_pairs
-from Training.export import trained_network
+from Training.task import trained_network
 from Training.train import train
 
 INTRODUCTION = """# Architecture study
@@ -64,7 +64,7 @@ def row(name: str, config: dict[str, Any], data: Path, run: Path) -> str:
     checkpoint = run / "last.ckpt"
     if not checkpoint.exists() or steps_of(checkpoint) < config["max_steps"]:
         train(config, data, run, resume=True)
-    network = trained_network(checkpoint, config)
+    network = trained_network(checkpoint)
     scale = network.config.scale
     figures = []
     for degradation in VALIDATED:

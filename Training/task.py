@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -69,3 +70,12 @@ class DurnTask(pl.LightningModule):
         if step < warmup:
             return (step + 1) / warmup
         return 0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / (last - warmup))))
+
+
+def trained_network(checkpoint: Path) -> Durn:
+    """The network of one of our own runs (``last.ckpt``), with its averaged weights."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    network = Durn(DurnConfig.from_dict(content["hyper_parameters"]["architecture"]))
+    own = "network."
+    network.load_state_dict({k.removeprefix(own): v for k, v in content["state_dict"].items() if k.startswith(own)})
+    return network

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from Training.data import SOURCES, VALIDATED, PatchBatches, validation_pairs
 from Training.record import RunRecord
-from Training.task import DurnTask
+from Training.task import DurnTask, trained_network
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -78,9 +78,12 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
 
 
 def _take_over(network: torch.nn.Module, weights: Path) -> None:
-    """Start from another model's weights, wherever a tensor of the same name has the same shape."""
+    """Start from a model's weights or a run's checkpoint, wherever a tensor of the same name has the same shape."""
     own = network.state_dict()
-    theirs = torch.load(weights, map_location="cpu", weights_only=True)
+    if weights.suffix == ".ckpt":
+        theirs = trained_network(weights).state_dict()
+    else:
+        theirs = torch.load(weights, map_location="cpu", weights_only=True)
     taken = {name: value for name, value in theirs.items() if name in own and own[name].shape == value.shape}
     network.load_state_dict({**own, **taken})
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 import yaml
 
 from DURNSuperResLib.core.network import Durn, DurnConfig
 from Training.data import SOURCES
 from Training.paper import bicubic_figures, luma, main
 from Training.study import multiply_adds
+from Training.task import DurnTask
 
 STUDY = Path(__file__).resolve().parents[2] / "Training" / "study.yaml"
 
@@ -43,6 +46,29 @@ def test_bicubic_on_set5_is_as_in_the_paper(data: Path, scale: int, decibels: fl
     assert np.mean([bicubic_figures(image, scale)[0] for image in images]) == pytest.approx(decibels, abs=0.01)
 
 
-def test_the_command_prints_a_line_for_each_set_and_scale(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--data", str(data)])
-    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()][::3] == [["Set5", "x2"], ["Set14", "x2"]]
+def test_the_table_sets_a_trained_network_beside_bicubic_and_the_paper(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A network that learned nothing is the bicubic it starts from, up to the rounding and the luma's own bicubic."""
+    task = DurnTask(
+        {"scale": 2, "channels": [4, 8], "urns": 1, "bicubic_skip": True},
+        learning_rate=1e-3,
+        warmup_steps=1,
+        max_steps=2,
+        validation_names=[],
+    )
+    for parameter in task.network.parameters():
+        torch.nn.init.zeros_(parameter)
+    checkpoint, table = tmp_path / "last.ckpt", tmp_path / "PAPER.md"
+    torch.save({"state_dict": task.state_dict(), "hyper_parameters": dict(task.hparams)}, checkpoint)
+    record = {"steps": 2, "hours": 0.1, "device": "CPU", "commit": "abc"}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    main([str(checkpoint), "--data", str(data), "--table", str(table)])
+    text = table.read_text()
+    assert capsys.readouterr().out.strip() in text
+    set5, set14 = (text[text.index(f"| {name} |") :].split("\n\n")[0].splitlines() for name in ("Set5", "Set14"))
+    bicubic, trained = (float(line.split("|")[2].split("/")[0]) for line in set5[2:4])
+    assert trained == pytest.approx(bicubic, abs=0.05)
+    assert [float(cell) for cell in set5[4].split("|")[2:5]] == [37.86, 33.96, 31.65]
+    assert len(set14) == 4
+    assert "x2: 2 steps in 0.1 h, CPU, commit abc." in text

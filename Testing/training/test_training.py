@@ -20,10 +20,10 @@ from Training import export as exporting
 from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
 from Training.shapes import SIZES, ellipses
 from Training.study import steps_of
-from Training.task import OPTIMIZERS
+from Training.task import OPTIMIZERS, trained_network
 from Training.train import train
 
-CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").rglob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_no_patient_is_in_two_splits(data: Path) -> None:
     assert len(sunnybrook(data, "val", "cine")) == 90
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_configurations_say_what_training_needs(path: Path) -> None:
     config = yaml.safe_load(path.read_text())
     assert f"x{config['architecture']['scale']}" in path.stem
@@ -166,6 +166,21 @@ def test_a_run_resumes_and_becomes_a_model(
     assert (tmp_path / "curves" / "tiny-x2.png").read_bytes().startswith(b"\x89PNG")
     assert card.details["quality"] == {"scale": 2}
     assert all(isinstance(value, torch.Tensor) for value in card.load_state_dict().values())
+
+
+def test_a_run_starts_from_the_checkpoint_of_another(tiny_data: Path, tiny_config: dict, tmp_path: Path) -> None:
+    """With a learning rate of nothing, all that fits into the x3 network is what the x2 run left."""
+    train(tiny_config, tiny_data, tmp_path / "x2")
+    start = tmp_path / "x2" / "last.ckpt"
+    config = {**tiny_config, "start_from": str(start), "learning_rate": 0.0}
+    config["architecture"] = {**config["architecture"], "scale": 3}
+    train(config, tiny_data, tmp_path / "x3")
+    x2, x3 = (trained_network(tmp_path / name / "last.ckpt") for name in ("x2", "x3"))
+    theirs = x2.state_dict()
+    alike = [name for name, value in x3.state_dict().items() if value.shape == theirs[name].shape]
+    assert len(alike) > len(theirs) / 2
+    for name in alike:
+        torch.testing.assert_close(x3.state_dict()[name], theirs[name])
 
 
 def test_the_checkpoint_is_the_last_even_where_an_earlier_one_was_better(
