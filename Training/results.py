@@ -23,6 +23,7 @@ vendor's cine. Written by
 python -m Training.results --data DATA --output Training/RESULTS.md
 ```
 
+[STUDY.md](STUDY.md) compares variants of the network, [PAPER.md](PAPER.md) holds the literal one against the paper.
 `durn-superres evaluate --data DATA --protocol targets` prints the same figures for A, B and C, and then checks that the
 classical methods come out as they must.
 
