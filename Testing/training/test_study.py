@@ -30,6 +30,17 @@ def test_every_variant_of_the_study_can_be_built() -> None:
     assert sum(p.numel() for p in networks["durn"].parameters()) == 536_442
 
 
+def test_the_table_in_the_repository_is_of_this_study() -> None:
+    """Names, order and parameters; who changes the study trains it again."""
+    study = yaml.safe_load(STUDY.read_text())
+    lines = (STUDY.parent / "STUDY.md").read_text(encoding="utf-8").splitlines()
+    table = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines if line.startswith("| ")][1:]
+    built = (Durn(DurnConfig.from_dict({"scale": study["scale"], **way})) for way in study["variants"].values())
+    parameters = [f"{sum(p.numel() for p in network.parameters()):,}" for network in built]
+    assert table == [list(row) for row in zip(study["variants"], parameters, strict=True)]
+    assert f"{study['common']['max_steps']} steps" in "\n".join(lines)
+
+
 def test_multiply_adds_of_the_literal_network_are_the_reference_count() -> None:
     assert multiply_adds(Durn(DurnConfig(2))) / 1e9 == pytest.approx(8.76, abs=0.01)
 
