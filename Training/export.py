@@ -18,6 +18,7 @@ import torch
 import yaml
 
 from DURNSuperResLib.core.models import WEIGHTS_FOLDER
+from DURNSuperResLib.core.network import DurnConfig
 from DURNSuperResLib.evaluation import other_vendor_cine, score, sunnybrook_validation
 from Training.task import trained_network
 
@@ -45,10 +46,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
-    """Write ``NAME.pt`` and ``NAME.json`` into the package's weights folder, figures included."""
+    """Write ``NAME.pt`` and ``NAME.json`` into the package's weights folder, figures included.
+
+    Raises:
+        ValueError: ``config_file`` describes another network than the checkpoint's.
+    """
     config = yaml.safe_load(config_file.read_text())
     scale = config["architecture"]["scale"]
     network = trained_network(checkpoint)
+    if network.config != DurnConfig.from_dict(config["architecture"]):
+        raise ValueError(f"{checkpoint} was not trained from {config_file}: another network")
     record = json.loads((checkpoint.parent / "record.json").read_text(encoding="utf-8"))
     buffer = io.BytesIO()
     torch.save({key: value.contiguous() for key, value in network.state_dict().items()}, buffer)

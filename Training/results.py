@@ -139,6 +139,7 @@ def _bold(cells: list[str]) -> list[str]:
 
 
 def markdown(rows: list[list[str]]) -> str:
+    """A Markdown table whose first row is its heading."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
 

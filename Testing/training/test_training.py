@@ -159,6 +159,11 @@ def test_a_run_resumes_and_becomes_a_model(
     monkeypatch.setattr(exporting, "CURVES_FOLDER", tmp_path / "curves")
     monkeypatch.setattr(exporting, "_quality", lambda scale, _: {"scale": scale})
     exporting.export(run / "last.ckpt", config_file, "tiny-x2", tiny_data)
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump({**config, "architecture": {**config["architecture"], "scale": 3}}))
+    with pytest.raises(ValueError, match="another network"):
+        exporting.export(run / "last.ckpt", other, "tiny-x3", tiny_data)
+    assert not (tmp_path / "tiny_x3.pt").exists()
     card = ModelCard.read(tmp_path / "tiny_x2.json")
     assert card.details["training"]["steps"] == 4
     assert card.details["training"]["optimizer"] == optimizer
