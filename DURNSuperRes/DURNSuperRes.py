@@ -48,7 +48,7 @@ class DURNSuperRes(ScriptedLoadableModule):
 def registerLayoutsAndSampleData():
     """Make the comparison layouts known, so that a scene saved in one opens in it, and what Sample Data can offer."""
     from DURNSuperResLib.panel.sample_data import register
-    from DURNSuperResLib.scene.comparison import register_layouts
+    from DURNSuperResLib.scene.layouts import register_layouts
 
     if slicer.app.layoutManager() is not None:
         register_layouts(slicer.app.layoutManager().layoutLogic().GetLayoutNode())

@@ -11,7 +11,8 @@ import slicer
 
 from desktop.standin import Desktop
 from DURNSuperResLib.scene.app import application_logic
-from DURNSuperResLib.scene.comparison import ONE_VIEW, SIDE_BY_SIDE, VIEWS, Comparison
+from DURNSuperResLib.scene.comparison import Comparison
+from DURNSuperResLib.scene.layouts import ONE_VIEW, SIDE_BY_SIDE, VIEWS
 from DURNSuperResLib.scene.volumes import upscale_volume
 from geometries import oblique
 

@@ -19,7 +19,7 @@ from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network.models import model_for
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.scene.app import sequences_logic
-from DURNSuperResLib.scene.comparison import ONE_VIEW, SIDE_BY_SIDE
+from DURNSuperResLib.scene.layouts import ONE_VIEW, SIDE_BY_SIDE
 from DURNSuperResLib.scene.sequences import browser_of, sequence_of
 
 LONGEST_GAP = 0.1  # s without an event let through

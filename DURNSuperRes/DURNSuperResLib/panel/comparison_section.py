@@ -9,7 +9,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ..scene.comparison import ONE_VIEW, SIDE_BY_SIDE, Comparison, register_layouts
+from ..scene.comparison import Comparison
+from ..scene.layouts import ONE_VIEW, SIDE_BY_SIDE, register_layouts
 from ..scene.sequences import uncertainty_shown_with
 
 BLINK_MILLISECONDS = 500

@@ -14,36 +14,12 @@ import slicer
 import vtk
 
 from .app import application_logic
+from .layouts import ONE_VIEW, SIDE_BY_SIDE, VIEWS, register_layouts
 from .views import describe, face_slices, follow
 
-SIDE_BY_SIDE, ONE_VIEW = 5201, 5202  # layout numbers above 100 are free for modules
-VIEW_GROUP = 5201  # linking acts within a group
 OVERLAY_OPACITY = 0.6
-VIEWS = {SIDE_BY_SIDE: ("DURNBefore", "DURNAfter"), ONE_VIEW: ("DURNBlink",)}
-_LETTERS = {"DURNBefore": ("B", "#8C8C8C"), "DURNAfter": ("A", "#4E9AD6"), "DURNBlink": ("AB", "#4E9AD6")}
 _LAYOUT, _INTERPOLATE = "DURNSuperRes.PreviousLayout", "DURNSuperRes.PreviousInterpolate"
 _FALLBACK_LAYOUT = slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView
-
-
-def layout_description(layout: int) -> str:
-    """XML of one of the two layouts, for ``vtkMRMLLayoutNode``."""
-    items = "".join(
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{name}">'
-        '<property name="orientation" action="default">Axial</property>'
-        f'<property name="viewlabel" action="default">{_LETTERS[name][0]}</property>'
-        f'<property name="viewcolor" action="default">{_LETTERS[name][1]}</property>'
-        f'<property name="viewgroup" action="default">{VIEW_GROUP}</property>'
-        "</view></item>"
-        for name in VIEWS[layout]
-    )
-    return f'<layout type="horizontal" split="true">{items}</layout>'
-
-
-def register_layouts(layout_node: slicer.vtkMRMLLayoutNode) -> None:
-    """Make the layouts known, so that a scene saved during a comparison opens in it."""
-    for layout in VIEWS:
-        if not layout_node.IsLayoutDescription(layout):
-            layout_node.AddLayoutDescription(layout, layout_description(layout))
 
 
 class Comparison:
