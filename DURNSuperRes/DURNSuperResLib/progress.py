@@ -38,30 +38,3 @@ class ProgressBar:
         bar = "#" * filled + "-" * (self.WIDTH - filled)
         self._stream.write(f"\r[{bar}] {done}/{total} {self._unit}, {left:.0f} s left \033[K")
         self._stream.flush()
-
-
-class RunStatus:
-    """State of a run in words; told by the computing thread, read by another."""
-
-    def __init__(self) -> None:
-        self.what = ""
-        self.done = self.total = 0
-        self._start = self._begun = time.monotonic()
-
-    def announce(self, what: str) -> None:
-        """Which model runs where, from now on."""
-        self.what, self._begun = what, time.monotonic()
-
-    def report(self, done: int, total: int) -> None:
-        """``done`` of ``total`` slices are finished."""
-        self.done, self.total = done, total
-
-    @property
-    def seconds(self) -> float:
-        """Since the beginning."""
-        return time.monotonic() - self._start
-
-    @property
-    def seconds_left(self) -> float:
-        """At the pace since the model began to run."""
-        return (time.monotonic() - self._begun) * (self.total - self.done) / max(1, self.done)

@@ -38,9 +38,11 @@ FROM_CORE_TO_ITS_ROOMS = {"engine"}  # what lies in core and may build on the ro
 
 HEAVY = {"torch", "slicer", "vtk", "vtkmodules", "qt", "SimpleITK", "pydicom"}
 RUNS_TORCH = {f"{PACKAGE}.core.network.{name}" for name in ("network", "fused", "inference")}
-TAKES_NODES = ("scene", "viewer", "evaluation.demo")
+TAKES_NODES = ("scene", "panel.playing", "viewer", "evaluation.demo")
 READS_IMAGES = ("evaluation.scores", "commands.evaluate")
-NEEDS_QT = ("panel.comparison_section",)  # only a desktop has it
+NEEDS_DESKTOP = tuple(
+    f"panel.{name}" for name in ("comparison_section", "install", "result_section", "runner", "words")
+)
 
 
 def module_of(path: Path) -> str:
@@ -120,7 +122,7 @@ def allowed(module: str) -> set[str]:
     return {"SimpleITK"} if module in READS_IMAGES else set()
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - set(NEEDS_QT)))
+@pytest.mark.parametrize("module", sorted(set(MODULES) - set(NEEDS_DESKTOP)))
 def test_a_module_brings_in_only_what_its_room_allows(module: str) -> None:
     name = f"{PACKAGE}.{module}".rstrip(".")
     code = f"import sys, {name}; print(*{{name.partition('.')[0] for name in sys.modules}})"
