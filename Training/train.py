@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 import yaml
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -21,7 +20,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from Training.data import SOURCES, VALIDATED, PatchBatches, validation_pairs
 from Training.record import RunRecord
-from Training.task import DurnTask, trained_network
+from Training.start import take_over
+from Training.task import DurnTask
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,7 +52,7 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         compile_network=config["compile"],
     )
     if config.get("start_from"):
-        _take_over(task.network, Path(config["start_from"]))
+        take_over(task.network, Path(config["start_from"]), widen=config.get("widen", False))
     patches, validation = _data(config, data)
     trainer = pl.Trainer(
         default_root_dir=output,
@@ -75,17 +75,6 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
     trainer.fit(
         task, DataLoader(patches, batch_size=None), validation, ckpt_path=last if resume and last.exists() else None
     )
-
-
-def _take_over(network: torch.nn.Module, weights: Path) -> None:
-    """Start from a model's weights or a run's checkpoint, wherever a tensor of the same name has the same shape."""
-    own = network.state_dict()
-    if weights.suffix == ".ckpt":
-        theirs = trained_network(weights).state_dict()
-    else:
-        theirs = torch.load(weights, map_location="cpu", weights_only=True)
-    taken = {name: value for name, value in theirs.items() if name in own and own[name].shape == value.shape}
-    network.load_state_dict({**own, **taken})
 
 
 class LaterPatches(pl.Callback):

@@ -13,12 +13,14 @@ import torch
 import yaml
 
 from DURNSuperResLib.core.models import ModelCard
+from DURNSuperResLib.core.network import Durn, DurnConfig
 from DURNSuperResLib.core.phantom import short_axis_phantom
 from DURNSuperResLib.core.quality import psnr
 from DURNSuperResLib.core.resample import bicubic_upscale, kspace_truncate, zero_fill
 from Training import export as exporting
 from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
 from Training.shapes import SIZES, ellipses
+from Training.start import take_over
 from Training.study import steps_of
 from Training.task import OPTIMIZERS, trained_network
 from Training.train import train
@@ -197,3 +199,17 @@ def test_the_checkpoint_is_the_last_even_where_an_earlier_one_was_better(
     curve = [entry["psnr_bicubic"] for entry in json.loads((tmp_path / "record.json").read_text())["curve"]]
     assert curve[-1] < curve[0] - 0.1
     assert steps_of(tmp_path / "last.ckpt") == 20
+
+
+@pytest.mark.parametrize("urns", [1, 2])
+def test_a_wider_network_begins_with_what_a_narrow_one_computes(tmp_path: Path, urns: int) -> None:
+    narrow, wide = (
+        Durn(DurnConfig(scale=2, channels=channels, urns=urns, bicubic_skip=True)) for channels in [(4, 8, 4), (6, 16, 6)]
+    )
+    torch.save(narrow.state_dict(), tmp_path / "narrow.pt")
+    image = torch.rand(1, 1, 20, 24)
+    assert not torch.allclose(wide(image), narrow(image), atol=1e-3)
+    take_over(wide, tmp_path / "narrow.pt", widen=True)
+    torch.testing.assert_close(wide(image), narrow(image))
+    new_features = wide.initial(image)[:, 4:]
+    assert new_features.std() > 0.01  # fresh channels have something to tell once a later layer listens
