@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from DURNSuperResLib.core.network import Durn, in_channels_last
 from DURNSuperResLib.core.quality import psnr
 from Training.data import VALIDATED, validation_pairs
-from Training.task import trained_network
+from Training.task import steps_of, trained_network
 from Training.train import train
 
 INTRODUCTION = """# Architecture study
@@ -76,11 +76,6 @@ def row(name: str, config: dict[str, Any], data: Path, run: Path) -> str:
     parameters = sum(p.numel() for p in network.parameters())
     cells = [name, f"{parameters:,}", f"{multiply_adds(network) / 1e9:.2f}", *figures, f"{milliseconds(network):.0f}"]
     return "| " + " | ".join(cells) + " |"
-
-
-def steps_of(checkpoint: Path) -> int:
-    """Optimiser steps behind ``checkpoint``, one of our own runs."""
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
 
 
 def multiply_adds(network: Durn) -> int:
