@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.degradation import rician
+from DURNSuperResLib.core.signal.degradation import rician
 
 Image = NDArray[np.float32]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from DURNSuperResLib.core.phantom import short_axis_phantom
-from DURNSuperResLib.core.quality import psnr
-from DURNSuperResLib.core.resample import bicubic_upscale
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
+from DURNSuperResLib.core.signal.quality import psnr
+from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 from Training.data import PatchBatches
 from Training.looks import Looks, reduced
 
