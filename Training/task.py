@@ -115,3 +115,8 @@ def trained_network(checkpoint: Path) -> Durn:
 def steps_of(checkpoint: Path) -> int:
     """Optimiser steps behind ``checkpoint``, one of our own runs."""
     return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
+
+
+def planned(checkpoint: Path) -> dict[str, Any]:
+    """What the run of ``checkpoint`` was given: the arguments of :class:`DurnTask`."""
+    return dict(torch.load(checkpoint, map_location="cpu", weights_only=False)["hyper_parameters"])

@@ -110,7 +110,7 @@ def test_weights_that_are_no_tensors_end_the_command_in_one_line(
     mark = tmp_path / "executed"
     folder = weights(pickle.dumps(Payload(mark)))
     card = model_for(2, folder=folder)
-    monkeypatch.setattr("DURNSuperResLib.core.engine.model_for", lambda _: card)
+    monkeypatch.setattr("DURNSuperResLib.core.engine.model_for", lambda *_: card)
     assert main(["upscale", str(volume(tmp_path / "a.nrrd")), "-o", str(tmp_path / "out.nrrd")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert not mark.exists()

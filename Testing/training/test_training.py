@@ -159,7 +159,7 @@ def test_a_run_resumes_and_becomes_a_model(
     config_file.write_text(yaml.safe_dump(config))
     monkeypatch.setattr(exporting, "WEIGHTS_FOLDER", tmp_path)
     monkeypatch.setattr(exporting, "CURVES_FOLDER", tmp_path / "curves")
-    monkeypatch.setattr(exporting, "_quality", lambda scale, _: {"scale": scale})
+    monkeypatch.setattr(exporting, "_quality", lambda scale, model, _: {"scale": scale, "model": model})
     exporting.export(run / "last.ckpt", config_file, "tiny-x2", tiny_data)
     other = tmp_path / "other.yaml"
     other.write_text(yaml.safe_dump({**config, "architecture": {**config["architecture"], "scale": 3}}))
@@ -171,7 +171,7 @@ def test_a_run_resumes_and_becomes_a_model(
     assert card.details["training"]["optimizer"] == optimizer
     assert card.details["training"]["hours"] >= 0
     assert (tmp_path / "curves" / "tiny-x2.png").read_bytes().startswith(b"\x89PNG")
-    assert card.details["quality"] == {"scale": 2}
+    assert card.details["quality"] == {"scale": 2, "model": "tiny"}
     assert all(isinstance(value, torch.Tensor) for value in card.load_state_dict().values())
 
 

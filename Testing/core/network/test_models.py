@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from DURNSuperResLib.core.network.models import ModelCard, ModelError, available_models, model_for
+from DURNSuperResLib.core.network.models import ModelCard, ModelError, available_models, families, model_for
 from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from DURNSuperResLib.core.options import SCALES
 
@@ -102,6 +102,8 @@ def test_adding_a_model_is_adding_two_files(folder: Path, other: str) -> None:
     card = json.loads(light.path.with_suffix(".json").read_text())
     (folder / f"{other}_x2.json").write_text(json.dumps({**card, "name": f"{other}-x2"}))
     assert model_for(2, folder=folder).family == light.family == "durn-light"
+    assert families(2, folder) == ("durn-light", other)
+    assert families(3, folder) == ()
     added = model_for(2, other, folder=folder)
     assert (added.name, added.family, added.path.name) == (f"{other}-x2", other, f"{other}_x2.pt")
     assert added.load_state_dict().keys() == light.load_state_dict().keys()

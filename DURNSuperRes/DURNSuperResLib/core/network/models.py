@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..options import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parents[2] / "weights"
-DEFAULT_MODEL = "durn-light"
 
 
 class ModelError(RuntimeError):
@@ -98,6 +99,16 @@ def available_models(folder: Path = WEIGHTS_FOLDER) -> tuple[ModelCard, ...]:
     """
     cards = (ModelCard.read(path) for path in folder.glob("*.json"))
     return tuple(sorted(cards, key=lambda card: (card.scale, card.name)))
+
+
+def families(scale: int, folder: Path = WEIGHTS_FOLDER) -> tuple[str, ...]:
+    """The names of the models that are there for ``scale``, the default first.
+
+    Raises:
+        ModelError: a card that cannot be used.
+    """
+    names = (card.family for card in available_models(folder) if card.scale == scale)
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
 
 
 def model_for(scale: int, name: str = DEFAULT_MODEL, *, folder: Path = WEIGHTS_FOLDER) -> ModelCard:
