@@ -76,7 +76,7 @@ class Quality(Enum):
     BEST = "best"
 
     def label(self):
-        return {"fast": _("Fast"), "best": _("Best (8 x slower)")}[self.value]
+        return {"fast": _("Fast"), "best": _("Best (slower)")}[self.value]
 
 
 @parameterNodeWrapper
@@ -99,17 +99,6 @@ class DURNSuperResParameterNode:
     linkViews: bool = True
     matchWindowLevel: bool = True
     originalAsPixels: bool = False
-
-    def asked(self):
-        """The options of ``DURNSuperResLib.Upscaling`` and ``process`` that the settings stand for."""
-        isDurn = self.method == Method.DURN
-        return {
-            "method": self.method.value,
-            "bestQuality": isDurn and self.quality == Quality.BEST,
-            "uncertainty": isDurn and self.uncertainty,
-            "dataConsistency": self.keepMeasured,
-            **{name: getattr(self, name) for name in ("device", "precision", "sliceAxis", "keepType", "wholeCine")},
-        }
 
 
 class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -221,7 +210,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.statusLabel.text = _("Cancelling...")
             return
         from DURNSuperResLib import Cancelled
-        from DURNSuperResLib.panel import playing, words
+        from DURNSuperResLib.panel import playing, settings, words
 
         parameters, status = self._parameterNode, ""
         with slicer.util.tryWithErrorDisplay(_("The volume was not upscaled.")):
@@ -233,7 +222,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                     parameters.inputVolume,
                     parameters.outputVolume,
                     parameters.scale,
-                    **parameters.asked(),
+                    **settings.options_of(parameters),
                     **self.runner.options(),
                 )
                 status = words.finished(run)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,22 @@ def test_settings_go_through_to_the_result(panel: Any) -> None:
     assert output.GetAttribute("DURNSuperRes.Method") == "bicubic"
     assert slicer.util.arrayFromVolume(output).dtype == np.float32  # the phantom's own type
     assert panel.ui.statusLabel.text.startswith("Done in ")
+
+
+def test_best_is_the_largest_network_that_is_bundled_or_the_mean_of_eight(
+    panel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = importlib.import_module("DURNSuperResLib.panel.settings")
+    assert "model" not in settings.options_of(panel._parameterNode)
+    choose(panel.ui.qualityComboBox, "Best (slower)")
+    card = model_for(2)
+    monkeypatch.setattr(settings, "available_models", lambda: (card,))
+    assert settings.options_of(panel._parameterNode)["bestQuality"]
+    large = replace(card, name="durn-large-x2", details={"parameters": 10**9})
+    monkeypatch.setattr(settings, "available_models", lambda: (card, large))
+    how = settings.options_of(panel._parameterNode)
+    assert how["model"] == "durn-large"
+    assert "bestQuality" not in how
 
 
 def test_apply_says_why_it_is_disabled(panel: Any, sax: Any) -> None:
