@@ -15,6 +15,7 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 from desktop.pythonqt import QtProxy, application
 
 HEADER = 26
+UNLIMITED = 16777215  # Qt's QWIDGETSIZE_MAX
 
 
 def _property(kind: type, name: str, default: object) -> QtCore.Property:
@@ -57,6 +58,7 @@ class ctkCollapsibleButton(QtWidgets.QWidget):  # noqa: N801
             child.setVisible(not self.property("collapsed"))
         if not self.property("collapsed"):
             self._folded = []
+        self.setMaximumHeight(HEADER if self.property("collapsed") else UNLIMITED)
         self.update()
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:  # noqa: N802
