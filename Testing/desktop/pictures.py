@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from DURNSuperResLib.panel.sample_data import load_phantom
 from DURNSuperResLib.scene.cine import load_cine
