@@ -170,7 +170,8 @@ def finite_voxels(node: slicer.vtkMRMLScalarVolumeNode | None) -> NDArray:
     voxels = slicer.util.arrayFromVolume(node)
     bad = count_non_finite(voxels)
     if bad:
-        raise VolumeError(f"{name}: {bad} of {voxels.size} voxels are NaN or infinite")
+        what = f"{bad} of {voxels.size} voxels are NaN or infinite"
+        raise VolumeError(f"{name}: {what}; --repair sets them to the smallest finite one")
     return voxels
 
 
