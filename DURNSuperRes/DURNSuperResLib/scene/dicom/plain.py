@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +10,12 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
 
+from .reading import DICOM_ENDINGS, quiet_pydicom
+
 POSITION_TOLERANCE_MM = 0.01
 ORIENTATION_TOLERANCE = 1e-4
 COSINE_TOLERANCE = 0.01
 GAP_TOLERANCE = 0.01
-DICOM_ENDINGS = (".dcm", ".ima")
 
 
 class DicomError(ValueError):
@@ -49,20 +46,6 @@ class SliceHeader:
     def depth(self) -> float:
         """Position along the slice normal in mm."""
         return float(self.position @ self.normal)
-
-
-@contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Reading and writing without pydicom's messages on odd values, which would quote them, patient data included."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def plain_stack(folder: Path) -> list[Path]:
