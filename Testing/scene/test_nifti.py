@@ -16,10 +16,10 @@ from DURNSuperResLib.cli import main
 from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
 from DURNSuperResLib.scene.door import InputError
 from DURNSuperResLib.scene.headers import facts_of
+from DURNSuperResLib.scene.nodes import ijk_to_ras_of
 from DURNSuperResLib.scene.sequence_storage import read_sequence
 from DURNSuperResLib.scene.sequences import items_of
 from DURNSuperResLib.scene.storage import matrix_of, read_volume, voxels_of
-from DURNSuperResLib.scene.volumes import ijk_to_ras_of
 
 BICUBIC = ["--method", "bicubic", "--quiet"]
 LEFT = np.array([[-1.4, 0, 0, 40], [0, 1.5, 0, -30], [0, 0, 8, -20], [0, 0, 0, 1.0]])

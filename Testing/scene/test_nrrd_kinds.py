@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.scene.door import InputError
 from DURNSuperResLib.scene.headers import facts_of
+from DURNSuperResLib.scene.nodes import ijk_to_ras_of
 from DURNSuperResLib.scene.sequence_storage import read_sequence
 from DURNSuperResLib.scene.sequences import items_of
 from DURNSuperResLib.scene.storage import read_volume
-from DURNSuperResLib.scene.volumes import ijk_to_ras_of
 
 BICUBIC = ["--method", "bicubic", "--quiet"]
 VOXELS = heart().astype(np.int16)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from .app import current_scene
 from .cine_files import read_image_cine, read_nrrd_cine
 from .door import SEQUENCE_ENDING, check_header, is_sequence, suffix
+from .nodes import ijk_to_ras_of
 from .nrrd import NrrdError, read_header, voxel_blocks
 from .nrrd_cine import ijk_to_ras_of as nrrd_place
 from .sequences import add_item, items_of, new_sequence
@@ -36,7 +37,6 @@ from .storage import (
     matrix_of,
     written_aside,
 )
-from .volumes import ijk_to_ras_of
 
 logger = logging.getLogger(__name__)
 

@@ -30,9 +30,9 @@ from .door import (
     is_sequence,
     suffix,
 )
+from .nodes import ijk_to_ras_of
 from .nrrd import LONGEST_HEADER, parse_header
 from .nrrd_cine import check_grey
-from .volumes import ijk_to_ras_of
 
 READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
