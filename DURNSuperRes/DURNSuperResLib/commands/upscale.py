@@ -166,7 +166,7 @@ def _dicom_cine(stack: Stack, order: Order) -> Done:
     to_folder = _is_folder(options, sequence_storage.WRITABLE)
     _check_outputs(options, sequence_storage.check_sequence_output, to_folder)
     order = order.across(_across(options, to_folder))
-    source = _described(load_cine(stack), stack)
+    source = load_cine(stack)
     result = _upscaled_sequence(source, order)
     if to_folder:
         _write_dicom(stack, items_of(result).__getitem__, order)
@@ -183,22 +183,13 @@ def _dicom_static(stack: Stack, order: Order) -> Done:
     to_folder = _is_folder(options, storage.WRITABLE)
     _check_outputs(options, storage.check_output, to_folder)
     order = order.across(_across(options, to_folder))
-    source = _described(load_static(stack), stack)
+    source = load_static(stack)
     result = _upscaled_volume(source, order)
     if to_folder:
         _write_dicom(stack, lambda _: result, order)
     else:
         storage.write_volume(result, options.output, overwrite=options.overwrite)
     return order.done(source, result)
-
-
-def _described(node: vtkMRMLNode, stack: Stack) -> vtkMRMLNode:
-    """Let a node know what its DICOM headers say of the kind of image, for the check of the domain."""
-    kind, modality, sequence = stack.first.kind[:3]
-    for name, value in (("ImageType", f"\\\\{kind}"), ("Modality", modality), ("ScanningSequence", sequence)):
-        if value:
-            node.SetAttribute(f"DICOM.{name}", value)
-    return node
 
 
 def _is_folder(options: argparse.Namespace, endings: tuple[str, ...]) -> bool:
@@ -268,12 +259,11 @@ def _prepare(source: vtkMRMLNode, volumes: list[vtkMRMLScalarVolumeNode], option
 
 
 def _check_slices(node: vtkMRMLScalarVolumeNode, order: Order) -> None:
-    from ..core.geometry import slice_axis
-    from ..scene.nodes import ijk_to_ras_of
+    from ..scene.nodes import axis_across
     from ..scene.storage import InputError
 
     size = node.GetImageData().GetDimensions()
-    if size[slice_axis(ijk_to_ras_of(node), order.how.slice_axis)] == 1 and not order.options.single_slice:
+    if size[axis_across(node, order.how.slice_axis)] == 1 and not order.options.single_slice:
         extent, path = " x ".join(map(str, size)), order.options.input
         raise InputError(f"{path} holds one slice ({extent}), not a stack; give --single-slice to upscale it")
 
