@@ -36,6 +36,7 @@ from .nrrd_cine import check_grey
 
 READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
+UNWRITABLE = tuple(np.dtype(name) for name in ("int8", "int64", "uint64"))
 GEOMETRY_TOLERANCE_MM = 1e-3
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -127,6 +128,38 @@ def _read_stack(folder: Path) -> slicer.vtkMRMLScalarVolumeNode:
     return node
 
 
+def check_volume_output(path: Path, overwrite: bool) -> None:
+    """As :func:`check_output`, for a volume, which must not be named as a sequence is."""
+    if is_sequence(path):
+        raise OutputError(f"the output {path} is named as a sequence, and the input is one volume; let it end in .nrrd")
+    check_output(path, overwrite)
+
+
+def check_kept_type(path: Path, keep_type: bool) -> None:
+    """Whether the voxel type of a file can be kept, asked before the work starts.
+
+    Raises:
+        OutputError: 8-bit signed or 64-bit integers, which Slicer's writers do not take.
+        InputError: a damaged file.
+    """
+    if not keep_type:
+        return
+    check_header(path)
+    with damage_named(path):
+        dtype = _stored_type(path)
+    if dtype in UNWRITABLE:
+        raise OutputError(f"{path} has voxels of the type {dtype}, which cannot be written; leave --keep-type away")
+
+
+def _stored_type(path: Path) -> np.dtype:
+    if suffix(path) in nifti.ENDINGS:
+        header = nifti.read_header(path)
+        return np.dtype(np.float32) if header.scaled else header.dtype.newbyteorder("=")
+    if suffix(path) in (".nrrd", ".nhdr"):
+        return parse_header(_begin(path)).dtype.newbyteorder("=")
+    return metaimage.read_header(path).dtype.newbyteorder("=")
+
+
 def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABLE) -> None:
     """Whether ``path`` can be written, asked before the work starts.
 
@@ -181,7 +214,7 @@ def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite:
         OutputError: as :func:`check_output`, a write that failed (a full disk among the reasons), or a file format
             that does not keep the volume's geometry.
     """
-    check_output(path, overwrite)
+    check_volume_output(path, overwrite)
     with written_aside(path, overwrite=overwrite) as aside:
         try:
             voxels, ijk_to_ras = voxels_of(aside) if _written(node, aside) else (None, np.eye(4))

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..signal.padding import padding_of
 from .models import ModelCard
 
 SPACING_MARGIN = 0.05
@@ -85,6 +86,10 @@ def warnings_of(
         for code, name in SEQUENCES.items()
         if code in stated.get("ScanningSequence", "").upper().split("\\")
     ]
+    padding = padding_of(items)
+    if padding is not None:
+        found.append(f"{100 * padding.share:.1f} % of the voxels hold the padding value {padding.value:g}, and keep it")
+        items = [padding.filled(item) for item in items]
     below_zero = sum(int(np.count_nonzero(item < 0)) for item in items)
     negative = below_zero / sum(int(item.size) for item in items)
     if negative > NEGATIVE_SHARE:

@@ -45,7 +45,14 @@ def stack_of(locations: list[Location], wanted: str = "auto") -> Stack:
         timed=order.timed,
         gap=gap,
         view=view_of(" ".join(sorted({image.description for images in kept for image in images})), first.normal),
-        notes=(*order.notes, *_incomplete(order, whole), *_rounded(kept), *notes, *_stated(first, gap, reason, kept)),
+        notes=(
+            *_no_magnitude(first),
+            *order.notes,
+            *_incomplete(order, whole),
+            *_rounded(kept),
+            *notes,
+            *_stated(first, gap, reason, kept),
+        ),
         left_out=(left_out if whole else ()) + order.repeated,
         refusal=refusal or _lost_positions(locations, order, wanted) or reason,
     )
@@ -90,6 +97,11 @@ def _incomplete(order: Order, whole: Sequence[int]) -> list[str]:
     why = "; ".join(f"slice {n + 1} of {len(order.locations)} {order.faults[n]}" for n in missing)
     count = sum(len(order.locations[n]) for n in missing)
     return [f"incomplete: {len(whole)} slices with all {order.phases} phases are left, {count} images left out ({why})"]
+
+
+def _no_magnitude(first: Frame) -> list[str]:
+    what = {"P": "phase images", "R": "real parts of complex images", "I": "imaginary parts"}.get(first.kind[0])
+    return [f"{what} by their header, which are no grey levels; --any-image takes them"] if what else []
 
 
 def _rounded(kept: Sequence[Sequence[Frame]]) -> list[str]:

@@ -28,6 +28,7 @@ GE_CREATOR, GE_KIND = (0x0043, 0x0010), (0x0043, 0x102F)
 GE_KINDS = {"0": "M", "1": "P", "2": "R", "3": "I"}
 SIEMENS_COUNT, CSA_HEADER = (0x0019, 0x100A), (0x0029, 0x1010)
 CSA_COUNT, CSA_ITEM = b"NumberOfImagesInMosaic\0", 84
+NO_MAGNITUDES = ("P", "R", "I")
 GREY = ("MONOCHROME1", "MONOCHROME2")
 MOSAIC = "a mosaic: the slices of a volume as tiles of one image; convert it with dcm2niix"
 

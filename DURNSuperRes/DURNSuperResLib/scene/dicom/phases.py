@@ -19,7 +19,6 @@ from .repeats import one_acquisition
 SAME_TIME_MS = 0.01
 STRETCH = (0.6, 1.6)  # heart rates of the slices of one cine, relative to their median
 INSTANCE = "InstanceNumber"
-ORDERS = ("auto", "trigger", "acquisition", "instance")
 FRAME_CLOCKS = tuple(tag for tag in CLOCK_TAGS if tag.startswith("Frame"))
 
 Images = tuple[Frame, ...]

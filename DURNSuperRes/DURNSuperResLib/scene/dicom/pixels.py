@@ -15,7 +15,11 @@ from .plain import DicomError
 from .reading import quiet_pydicom, read_dataset
 from .stacks import Stack
 
-STORED_TYPES = tuple(np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "int32"))
+STORED_TYPES = tuple(np.dtype(name) for name in ("uint8", "int16", "uint16", "int32"))
+WIDER: dict[np.dtype, np.dtype] = {
+    np.dtype("int8"): np.dtype("int16"),
+    np.dtype("uint32"): np.dtype("float64"),
+}  # types of volumes
 
 
 class PixelReader:
@@ -43,7 +47,7 @@ class PixelReader:
         if any(how.rescaled for how in stored):
             return np.dtype(np.float32)
         common = np.result_type(*{how.dtype for how in stored})
-        return common if common in STORED_TYPES else np.dtype(np.float32)
+        return common if common in STORED_TYPES else WIDER.get(common, np.dtype(np.float32))
 
     def _values(self, frame: Frame) -> NDArray:
         if frame.path != self._path:

@@ -15,10 +15,11 @@ from .building import stack_of
 from .frames import LEADS_BACK, Aside, Frame, read_folder
 from .grouping import CONFLICT, drop_copies, groups_of
 from .left_out import left_out_of
+from .nature import NO_MAGNITUDES
 from .plain import DicomError
 from .stack import Stack
 
-__all__ = ["Contents", "Stack", "choose_stack", "contents_from", "contents_of", "label_of", "summary"]
+__all__ = ["Contents", "Stack", "beside_of", "choose_stack", "contents_from", "contents_of", "label_of", "summary"]
 
 LISTED = 8
 
@@ -73,7 +74,8 @@ def label_of(image: Frame) -> str:
 def choose_stack(contents: Contents, wanted: str | None = None) -> Stack:
     """The stack that a user means: by its number, view or series description, or the only one there can be.
 
-    Without ``wanted`` that is the only stack, else the only one of several slices.
+    Without ``wanted`` that is the only stack, else the only one of several slices, else the only one of these that does
+    not show phases or a part of complex values.
 
     Raises:
         DicomError: none or several fit, or the one that fits must not be upscaled; the message lists them.
@@ -86,6 +88,8 @@ def choose_stack(contents: Contents, wanted: str | None = None) -> Stack:
         found = [s for s in stacks if _is_called(s, wanted)]
     else:
         found = list(stacks) if len(stacks) == 1 else [s for s in stacks if s.slices > 1]
+        magnitudes = [s for s in found if s.first.kind[0] not in NO_MAGNITUDES]
+        found = magnitudes if len(magnitudes) == 1 else found
     if len(found) != 1:
         how_many = "several stacks" if found or wanted is None else "no stack"
         called = f" called {wanted!r}" if wanted is not None else ""
@@ -97,6 +101,23 @@ def choose_stack(contents: Contents, wanted: str | None = None) -> Stack:
         notes = "".join(f"; {note}" for note in found[0].notes)
         raise DicomError(f"{contents.folder}: {summary(found[0])} cannot be taken: {found[0].refusal}{notes}")
     return found[0]
+
+
+def beside_of(contents: Contents) -> str:
+    """What a folder holds beside the one stack that is taken, in words; empty if there is nothing."""
+    counts = {
+        "other stack": len(contents.stacks) - 1,
+        "file that was set aside": len(contents.asides),
+        "file that is no DICOM": contents.other_files,
+    }
+    return ", ".join(f"{count} {_several(what, count)}" for what, count in counts.items() if count)
+
+
+def _several(what: str, count: int) -> str:
+    if count == 1:
+        return what
+    many = what.replace("file that was", "files that were").replace("file that is", "files that are")
+    return f"{many}s" if many == what else many
 
 
 def summary(stack: Stack) -> str:
