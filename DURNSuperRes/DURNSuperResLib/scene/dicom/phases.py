@@ -17,6 +17,7 @@ from .frames import CLOCK_TAGS, DIMENSION, POSITION_TAGS, TRIGGER_TAGS, Frame
 from .repeats import one_acquisition
 
 SAME_TIME_MS = 0.01
+SAME_SHAPE = 0.1  # of a step
 STRETCH = (0.6, 1.6)  # heart rates of the slices of one cine, relative to their median
 INSTANCE = "InstanceNumber"
 FRAME_CLOCKS = tuple(tag for tag in CLOCK_TAGS if tag.startswith("Frame"))
@@ -177,9 +178,10 @@ def _out_of_step(ordered: Sequence[Sequence[Frame]], faults: list[str], tag: str
     marked, notes = list(faults), []
     for n, row in zip(whole, times, strict=True):
         delay = float(np.median(row - pattern))
-        if _follows(row, pattern, step):
-            continue
         alike = STRETCH[0] * np.ptp(pattern) < np.ptp(row) < STRETCH[1] * np.ptp(pattern)
+        shifted = abs(delay) > 0.5 * step and float(np.abs(row - delay - pattern).max()) < SAME_SHAPE * step
+        if _follows(row, pattern, step) and not shifted:
+            continue
         if alike and abs(delay) <= step and _follows(row - delay, pattern, step):
             when = f"starts {abs(delay):.0f} ms {'later' if delay > 0 else 'earlier'} than the others"
             notes.append(f"slice {n + 1} of {len(ordered)} {when}; its phases were taken as theirs")
