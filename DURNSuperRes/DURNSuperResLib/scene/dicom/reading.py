@@ -17,6 +17,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
+from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ...version import LEDGER_FOLDER
@@ -83,19 +84,19 @@ def is_apple_double(path: Path) -> bool:
         return False
 
 
-def read_dataset(path: Path, *, pixels: bool = True, tags: Sequence[str] | None = None) -> FileDataset:
+def read_dataset(path: Path, *, pixels: bool = True, tags: Sequence[str | int] | None = None) -> FileDataset:
     """A file's data set, with a transfer syntax where it states none.
 
     Args:
         path: with or without preamble and file meta information.
         pixels: read the pixels as well.
-        tags: keywords to read; all if None.
+        tags: keywords or numbers of the elements to read; all if None.
 
     Raises:
         InvalidDicomError: no DICOM file.
         Exception: a damaged file makes the parser raise nearly anything.
     """
-    wanted = None if tags is None else list(tags)
+    wanted = None if tags is None else [Tag(tag) for tag in tags]
     with path.open("rb") as file:
         begin = file.read(132)
         file.seek(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from datetime import datetime
@@ -9,6 +10,7 @@ from datetime import datetime
 import pydicom
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 
 # The functional groups that are looked into (PS3.3 C.7.6.16.2 and C.8.13.5). What private sequences hold is no value of
 # the image: some makers keep a whole second header of another object there.
@@ -42,8 +44,11 @@ class Tags:
 
     def get(self, keyword: str, default: object = None) -> object:
         """The first value that is there and not empty."""
+        tag = _tag_of(keyword)
         for place in [self._data] if keyword in OF_THE_OBJECT else self._places:
-            value = place.get(keyword)
+            if tag not in place:
+                continue
+            value = place[tag].value
             if value is not None and value != "" and value != []:
                 return value
         return default
@@ -90,6 +95,11 @@ class Tags:
             return None
         whole = int(hours) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
         return days * DAY_MS + 1e3 * (whole + float(f"0.{fraction or 0}"))
+
+
+@functools.cache
+def _tag_of(keyword: str) -> BaseTag:
+    return Tag(keyword)
 
 
 def _groups(data: Dataset, keyword: str, number: int) -> list[Dataset]:
