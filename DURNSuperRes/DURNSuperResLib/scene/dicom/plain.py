@@ -10,7 +10,8 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
 
-from .reading import DICOM_ENDINGS, quiet_pydicom
+from .nature import why_no_image
+from .reading import DICOM_ENDINGS, is_apple_double, quiet_pydicom, read_dataset
 
 POSITION_TOLERANCE_MM = 0.01
 ORIENTATION_TOLERANCE = 1e-4
@@ -101,8 +102,8 @@ def _header(path: Path) -> SliceHeader | None:
         return None
     if int(data.get("NumberOfFrames", 1) or 1) > 1:
         raise DicomError(f"{path} holds several frames in one file (enhanced DICOM), which is not supported yet")
-    if int(data.get("SamplesPerPixel", 1)) != 1:
-        raise DicomError(f"{path} is a colour image; a grey-level volume is needed")
+    if reason := why_no_image(data):
+        raise DicomError(f"{path} is {reason}")
     for tag in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"):
         if not data.get(tag):
             raise DicomError(f"{path} is a DICOM image without {tag}: its place in the stack is not known")
@@ -119,9 +120,9 @@ def _header(path: Path) -> SliceHeader | None:
 
 def _dataset(path: Path) -> pydicom.Dataset | None:
     try:
-        return pydicom.dcmread(path)
+        return read_dataset(path)
     except InvalidDicomError:
-        if path.suffix.lower() in DICOM_ENDINGS:
+        if path.suffix.lower() in DICOM_ENDINGS and not is_apple_double(path):
             raise DicomError(f"{path} is damaged: it does not begin as a DICOM file") from None
         return None
 
