@@ -80,7 +80,8 @@ def test_an_image_is_enlarged_as_if_its_padding_were_not_there(
         enlarged.append(slicer.util.arrayFromVolume(node).copy())
     whole, with_padding = enlarged
     assert (with_padding[..., : 2 * edge] == -32768).all()
-    assert_allclose(with_padding[..., 2 * edge :], whole[..., 2 * edge :], atol=2.5 if cine else 1.5)
+    within = slice(2 * edge, None) if method == "bicubic" else slice(2 * edge + 12, None)  # the maps differ a little
+    assert_allclose(with_padding[..., within], whole[..., within], atol=4 if method == "durn" else 0.5)
 
 
 def test_padding_is_told(make_node: Callable, image: NDArray) -> None:
