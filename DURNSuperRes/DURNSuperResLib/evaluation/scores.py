@@ -22,8 +22,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.engine import enlarge, upscale_slices
+from ..core.engine import enlarge
 from ..core.geometry import slice_axis, slices_first
+from ..core.options import DEFAULT_MODEL
 from ..core.signal.degradation import DEGRADATIONS
 from ..core.signal.quality import (
     edge_sharpness,
@@ -166,16 +167,23 @@ def _instance_number(path: Path) -> int:
     return int(reader.GetMetaData("0020|0013"))
 
 
-def _durn(image: FloatArray, scale: int) -> FloatArray:
-    return upscale_slices(image[None], scale)[0].astype(np.float64)
+def durn_ways(model: str = DEFAULT_MODEL) -> dict[str, Enlarge]:
+    """The ways in which a model enlarges: as it is, made consistent with the input, and the mean over orientations."""
 
+    def way(option: str | None = None) -> Enlarge:
+        options = {} if option is None else {option: True}
 
-def _durn_consistent(image: FloatArray, scale: int) -> FloatArray:
-    return upscale_slices(image[None], scale, data_consistency=True)[0].astype(np.float64)
+        def enlarged(image: FloatArray, scale: int) -> FloatArray:
+            how = Upscaling.from_mapping({"scale": scale, "model": model, **options})
+            return enlarge(image[None], how).image[0].astype(np.float64)
 
+        return enlarged
 
-def _durn_x8(image: FloatArray, scale: int) -> FloatArray:
-    return enlarge(image[None], Upscaling(scale=scale, best_quality=True)).image[0].astype(np.float64)
+    return {
+        "durn": way(),
+        "durn + data consistency": way("data_consistency"),
+        "durn x8": way("best_quality"),
+    }
 
 
 def _resampled(interpolator: int) -> Enlarge:
@@ -197,12 +205,18 @@ METHODS: dict[str, Enlarge] = {
     "B-spline": _resampled(sitk.sitkBSpline),
     "Lanczos": _resampled(sitk.sitkLanczosWindowedSinc),
     "zero-filled": zero_fill,
-    "durn": _durn,
+    "durn": durn_ways()["durn"],
 }
-DURN_VARIANTS: dict[str, Enlarge] = {"durn + data consistency": _durn_consistent, "durn x8": _durn_x8}
+DURN_VARIANTS = {name: way for name, way in durn_ways().items() if name not in METHODS}
 
 
-def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str] = METHODS) -> list[Score]:
+def score(
+    test_set: TestSet,
+    scale: int,
+    degradation: str,
+    methods: Iterable[str] = METHODS,
+    model: str = DEFAULT_MODEL,
+) -> list[Score]:
     """Score methods on a test set.
 
     Args:
@@ -211,12 +225,13 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
         degradation: name out of :data:`~.core.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where the
             set has a centre crop, all others are protocol C.
         methods: names out of :data:`METHODS` and :data:`DURN_VARIANTS`.
+        model: which network ``durn`` and its variants are.
 
     Raises:
         ValueError: a slice too small to be reduced.
     """
     cases = _cases(test_set, scale, degradation)
-    known = METHODS | DURN_VARIANTS
+    known = METHODS | durn_ways(model)
     results = []
     for name in methods:
         values = np.array([_figures(known[name](c.low, scale), c.truth, c.region) for c in cases])
@@ -236,7 +251,7 @@ class Ranking:
     area: FloatArray
 
 
-def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ranking]:
+def rank_uncertainty(test_set: TestSet, scale: int, degradation: str, model: str = DEFAULT_MODEL) -> list[Ranking]:
     """The uncertainty map, the local gradient magnitude and the true error itself as orders of DURN's errors.
 
     Raises:
@@ -244,7 +259,7 @@ def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ra
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for case in _cases(test_set, scale, degradation):
-        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True))
+        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True, model=model))
         assert result.spread is not None
         image = np.clip(result.image[0], 0, 1)
         error = case.region.of(np.abs(image - case.truth))
