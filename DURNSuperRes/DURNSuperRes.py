@@ -210,7 +210,9 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.statusLabel.text = _("Cancelling...")
             return
         from DURNSuperResLib import Cancelled
-        from DURNSuperResLib.panel import playing, settings, words
+        from DURNSuperResLib.panel.playing import show_play_button
+        from DURNSuperResLib.panel.settings import options_of
+        from DURNSuperResLib.panel.words import finished
 
         parameters, status = self._parameterNode, ""
         with slicer.util.tryWithErrorDisplay(_("The volume was not upscaled.")):
@@ -222,11 +224,11 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                     parameters.inputVolume,
                     parameters.outputVolume,
                     parameters.scale,
-                    **settings.options_of(parameters),
+                    **options_of(parameters),
                     **self.runner.options(),
                 )
-                status = words.finished(run)
-                playing.show_play_button(output)
+                status = finished(run)
+                show_play_button(output)
             except Cancelled:
                 status = _("Cancelled; nothing was changed.")
             except Exception:
@@ -252,12 +254,12 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onProgress(self, run):
         """Show how far a run has come."""
-        from DURNSuperResLib.panel import words
+        from DURNSuperResLib.panel.words import under_way
 
         if run.total and not self.runner.cancelling:
             self.ui.progressBar.setRange(0, run.total)
             self.ui.progressBar.value = run.done
-            self.ui.statusLabel.text = words.under_way(run)
+            self.ui.statusLabel.text = under_way(run)
 
 
 class DURNSuperResLogic(ScriptedLoadableModuleLogic):

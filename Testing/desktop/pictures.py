@@ -50,6 +50,7 @@ def draw_cine(folder: str, path: str) -> None:
     compare_picture(
         nodes, Path(path), zoom=3, size=400, interpolate=True, labels=["Original", "DURN x2"], overwrite=True
     )
+    Image.open(path).convert("L").save(path, optimize=True)  # grey, two thirds of the size
 
 
 if __name__ == "__main__":

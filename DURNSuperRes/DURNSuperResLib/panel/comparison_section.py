@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from ..scene.comparison import Comparison
 from ..scene.layouts import ONE_VIEW, SIDE_BY_SIDE, TWO_PHASES, WITH_DIFFERENCE, register_layouts
 from ..scene.sequences import uncertainty_shown_with
-from . import playing
+from .playing import browser_playing, play_or_stop
 
 BLINK_MILLISECONDS = 500
 
@@ -104,7 +104,7 @@ class ComparePanel:
             self.comparison.fit()
 
     def _play(self) -> None:
-        plays = playing.play_or_stop(self._playable())
+        plays = play_or_stop(self._playable())
         self.ui.playButton.text = _("Stop") if plays else _("Play")
 
     def _playable(self) -> slicer.vtkMRMLScalarVolumeNode | None:
@@ -112,7 +112,7 @@ class ComparePanel:
         if self._parameters is None:
             return None
         volumes = self._parameters.outputVolume, self._parameters.inputVolume
-        return next((volume for volume in volumes if playing.browser_playing(volume) is not None), None)
+        return next((volume for volume in volumes if browser_playing(volume) is not None), None)
 
     def _take(self, comparison: Comparison | None) -> None:
         self.comparison = comparison
@@ -149,7 +149,7 @@ class ComparePanel:
 
     def _no_phases(self) -> str:
         volumes = self._parameters.inputVolume, self._parameters.outputVolume
-        both = all(playing.browser_playing(volume) is not None for volume in volumes)
+        both = all(browser_playing(volume) is not None for volume in volumes)
         return "" if both else _("Input and output must be cines.")
 
     def _enable(self, hindrance: str) -> None:

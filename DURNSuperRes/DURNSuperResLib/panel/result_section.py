@@ -6,12 +6,12 @@ from typing import Any
 
 import slicer
 
-from . import words
+from .words import details, summary
 
 
 def show_result(ui: Any, output: slicer.vtkMRMLScalarVolumeNode | None) -> None:
     """Write the summary and the details of an output into the panel; nothing shows without one."""
-    summary, details = ("", "") if output is None else (words.summary(output), words.details(output))
-    ui.summaryLabel.text, ui.detailsLabel.text = summary, details
-    ui.summaryLabel.visible = bool(summary)
-    ui.detailsCollapsibleButton.visible = bool(details)
+    ui.summaryLabel.text = "" if output is None else summary(output)
+    ui.detailsLabel.text = "" if output is None else details(output)
+    ui.summaryLabel.visible = bool(ui.summaryLabel.text)
+    ui.detailsCollapsibleButton.visible = bool(ui.detailsLabel.text)
