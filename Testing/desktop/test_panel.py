@@ -250,6 +250,7 @@ def test_a_whole_cine_is_upscaled_and_plays_along(panel: Any, cine: slicer.vtkMR
     panel.ui.sideBySideButton.click()
     assert panel.comparePanel.comparison.layout == SIDE_BY_SIDE
     assert slicer.modules.sequences.shown == [browser]
+    assert panel.ui.playButton._target.shortcut().toString() == "Space"
     panel.ui.playButton.click()
     assert (browser.GetPlaybackActive(), panel.ui.playButton.text) == (True, "Stop")
     panel.ui.playButton.click()

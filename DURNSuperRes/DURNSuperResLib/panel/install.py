@@ -25,6 +25,7 @@ from slicer.i18n import tr as _
 LOWEST_TORCH = (2, 1)
 PUMP_SECONDS = 0.05
 LONGEST_LINE = 90
+LONGEST_GOODBYE = 2.0  # s; a grandchild may hold the pipe open
 Call = Callable[[Callable[[], Any]], Any]
 
 
@@ -153,6 +154,9 @@ def _watched(command: list[str], title: str) -> None:
     finally:
         process.kill()
         process.wait()
+        reader.join(LONGEST_GOODBYE)
+        if process.stdout is not None and not reader.is_alive():
+            process.stdout.close()
         dialog.close()
 
 
