@@ -56,6 +56,8 @@ def _same_row(one: Stack, other: Stack) -> bool:
 def _difference(stack: Stack, other: Stack) -> str:
     """In what another stack differs."""
     a, b = stack.first, other.first
+    if (a.patient, a.study) != (b.patient, b.study):
+        return "they are filed under another patient or study"
     if a.kind[0] != b.kind[0]:
         return f"they show {b.kind[0] or 'nothing stated'}, not {a.kind[0] or 'nothing stated'}"
     for name, one, two in zip(SEQUENCE_TAGS, a.kind[1:], b.kind[1:], strict=True):
