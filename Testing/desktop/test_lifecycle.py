@@ -106,14 +106,25 @@ def test_a_panel_that_was_removed_is_not_touched_any_more(
     assert not small.runner.busy
 
 
+@pytest.fixture
+def library() -> Iterator[dict[str, Any]]:
+    """The library's modules, which are the ones in use again afterwards, without any that a reload has brought."""
+
+    def loaded() -> dict[str, Any]:
+        return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "DURNSuperResLib"}
+
+    before = loaded()
+    yield before
+    for name in loaded():
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_reload_during_a_run_leaves_a_new_panel_that_works(
-    small: Any, desktop: Desktop, scene: slicer.vtkMRMLScene, monkeypatch: pytest.MonkeyPatch, moment: int
+    small: Any, desktop: Desktop, scene: slicer.vtkMRMLScene, library: dict[str, Any], moment: int
 ) -> None:
     """The old form's widgets are dead then, and a touch of one would raise."""
-    library = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "DURNSuperResLib"}
-    for name, module in library.items():
-        monkeypatch.setitem(sys.modules, name, module)  # put back afterwards
     before = ids(scene)
     at(desktop, moment, small.onReload)
     small.onApplyButton()
