@@ -15,7 +15,14 @@ pytest.importorskip("PySide6", reason="the stand-in desktop needs PySide6; insta
 
 from desktop.standin import Desktop
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
+from DURNSuperResLib.scene.app import current_scene
 from DURNSuperResLib.scene.sequences import add_item, new_sequence, shown_by_proxy
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _begun_empty() -> None:
+    """An application begins with an empty scene, whatever tests of other rooms left in it."""
+    current_scene().Clear(False)
 
 
 @pytest.fixture
