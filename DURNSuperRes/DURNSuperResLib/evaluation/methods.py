@@ -1,4 +1,4 @@
-"""What is compared, by name: interpolations, and DURN in its variants. A slice and a scale in, the enlarged slice out."""
+"""What is compared, by name: interpolations, and DURN in its variants; each takes a slice and a scale."""
 
 from __future__ import annotations
 

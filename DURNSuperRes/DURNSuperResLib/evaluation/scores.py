@@ -47,8 +47,8 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
     Args:
         test_set: the slices.
         scale: in-plane magnification.
-        degradation: name out of :data:`~.core.signal.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where the
-            set has a centre crop, all others are protocol C.
+        degradation: name out of :data:`~.core.signal.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where
+            the set has a centre crop, all others are protocol C.
         methods: names out of :data:`METHODS` and :data:`DURN_VARIANTS`.
 
     Raises:
