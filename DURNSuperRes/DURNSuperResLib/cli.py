@@ -148,6 +148,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluate(options)
 
 
+def _evidence(options: argparse.Namespace) -> None:
+    from .commands.evidence import evidence
+
+    evidence(options)
+
+
 def command_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
@@ -155,7 +161,7 @@ def command_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_upscale, _add_info, _add_compare, _add_view, _add_models, _add_demo, _add_evaluate):
+    for add in (_add_upscale, _add_info, _add_compare, _add_view, _add_models, _add_demo, _add_evaluate, _add_evidence):
         add(commands)
     return parser
 
@@ -257,6 +263,17 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+
+
+def _add_evidence(commands: argparse._SubParsersAction) -> None:
+    text = "Write the page of evidence: borders, areas, invented detail, patients, time."
+    parser = _command(commands, "evidence", _evidence, text)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder that holds cmr/: the project's validation sets"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for EVIDENCE.md and its pictures")
+    parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take one slice in N, to try it out (1)")
 
 
 if __name__ == "__main__":

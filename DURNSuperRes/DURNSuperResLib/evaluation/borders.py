@@ -4,8 +4,8 @@ Positions are in mm from the outer corner of the first pixel, rows then columns.
 field of view share these coordinates, so an enlarged slice and its truth are measured alike.
 
 Levels are each image's own, one for each side of the outline and each ray: the mean from 3 to 6 mm inside and from 3 to
-5.5 mm outside. The rays to compare on are chosen in the truth alone: one crossing, and at least half of the slice's usual
-contrast; a papillary muscle at the wall or a wall as bright as what lies behind it leaves no border to measure.
+5.5 mm outside. The rays to compare on are chosen in the truth alone: one crossing, and at least half of the slice's
+usual contrast; a papillary muscle at the wall or a wall as bright as what lies behind it leaves no border to measure.
 """
 
 from __future__ import annotations
@@ -43,15 +43,16 @@ class Rays:
     radius: FloatArray
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_], pixel_mm: PixelSize) -> Rays | None:
-        """The rays of a mask ``(rows, columns)``; None if it is empty, too small, or its centroid lies outside of it.
+    def of(cls, mask: NDArray[np.bool_], pixel_mm: PixelSize, centre: FloatArray | None = None) -> Rays | None:
+        """The rays of a mask ``(rows, columns)`` from a point in it, its centroid if ``centre`` (mm) is not given; None
+        if the mask is empty, too small, or the point lies outside of it.
 
         The outline is where the mask, interpolated linearly, first falls below one half.
         """
         places = np.argwhere(mask)
         if not len(places):
             return None
-        centre = (places.mean(axis=0) + 0.5) * pixel_mm
+        centre = (places.mean(axis=0) + 0.5) * pixel_mm if centre is None else centre
         angles = 2 * np.pi * np.arange(RAYS) / RAYS
         directions = np.column_stack([np.sin(angles), np.cos(angles)])
         far = np.arange(0, float(np.hypot(*(np.ptp(places, axis=0) + 2) * pixel_mm)), STEP_MM)
@@ -112,7 +113,9 @@ def is_bright_inside(image: FloatArray, pixel_mm: PixelSize, rays: Rays) -> bool
 
 def _crossings(profile: FloatArray, offset: FloatArray, radius: FloatArray) -> Border:
     """The border in profiles ``(n, samples)`` that are bright first; ``offset`` is from the outline in mm."""
-    bright, dark = (profile[:, (first <= offset) & (offset <= last)].mean(axis=1) for first, last in (BLOOD_MM, WALL_MM))
+    bright, dark = (
+        profile[:, (first <= offset) & (offset <= last)].mean(axis=1) for first, last in (BLOOD_MM, WALL_MM)
+    )
     half = (bright + dark) / 2
     falls = (profile[:, :-1] > half[:, None]) & (profile[:, 1:] <= half[:, None])
     nearest = np.argmin(np.where(falls, np.abs(offset[:-1]), np.inf), axis=1)
@@ -194,4 +197,4 @@ def _prefilter(size: int) -> FloatArray:
     """Matrix from samples to B-spline coefficients along one axis."""
     samples = np.diag(np.full(size, 4.0)) + np.diag(np.ones(size - 1), 1) + np.diag(np.ones(size - 1), -1)
     samples[0, 1] = samples[-1, -2] = 2.0
-    return np.linalg.inv(samples / 6)
+    return np.asarray(np.linalg.inv(samples / 6), dtype=np.float64)

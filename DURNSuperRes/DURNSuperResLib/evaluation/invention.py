@@ -2,7 +2,7 @@
 
 The Fourier ring correlation of an image and its truth is 1 at a frequency where they say the same and 0 where the
 image's content has nothing to do with the truth. A network can score well over all and still invent in places, so it is
-also taken in small overlapping patches, as the scanning ring correlation of P. Kc, R. Zeng et al. does ("sFRC for
+also taken in small overlapping patches, as the scanning ring correlation of P. Kc et al. does ("sFRC for
 assessing hallucinations in medical image restoration", arXiv 2603.04673). Here a patch counts as invented where what an
 image holds beyond the acquired band, the detail that the method added, does not correlate with the truth's.
 
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ..core.signal.quality import FloatArray
 
 RINGS = 12  # of equal width up to twice the highest acquired frequency
-CORRELATED = 1 / 7  # signal as strong as noise in both halves together: M. van Heel, M. Schatz, J. Struct. Biol. 151 (2005) 250
-PATCH, HOP = 32, 8  # pixels
+CORRELATED = 1 / 7  # a usual limit of ring correlations: P. Rosenthal, R. Henderson, J. Mol. Biol. 333 (2003) 721
+PATCH, HOP = 32, 16  # pixels
 LEAST_DETAIL = 0.002  # root mean square of the added detail in a patch, of the intensity range; less cannot be seen
 LOG_SIGMA, LOG_SIZE = 1.5, 15
 

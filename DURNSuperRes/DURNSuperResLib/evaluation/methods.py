@@ -9,7 +9,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..core.engine import enlarge, upscale_slices
-from ..core.signal.resampling import bicubic_upscale, zero_fill
+from ..core.network.models import available_models
+from ..core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
 from ..core.upscaling import Upscaling
 
 FloatArray = NDArray[np.float64]
@@ -52,3 +53,44 @@ METHODS: dict[str, Enlarge] = {
     "durn": _durn,
 }
 DURN_VARIANTS: dict[str, Enlarge] = {"durn + data consistency": _durn_consistent, "durn x8": _durn_x8}
+INTERPOLATIONS = tuple(name for name in METHODS if name != "durn")
+
+
+def band_kept(enlarged: Enlarge) -> Enlarge:
+    """A method whose result holds the measured part of k-space, the whole of what it was given, unchanged."""
+
+    def kept(image: FloatArray, scale: int) -> FloatArray:
+        result = enlarged(image, scale)
+        return result + zero_fill(image - kspace_truncate(result, scale), scale)
+
+    return kept
+
+
+def models_at(scale: int) -> list[str]:
+    """The families of models that are bundled for a scale."""
+    return [card.name.removesuffix(f"-x{scale}") for card in available_models() if card.scale == scale]
+
+
+def compared(scale: int) -> dict[str, Enlarge]:
+    """What the evidence compares at a scale: the interpolations, then each model as it is and with the band kept."""
+    found = {name: METHODS[name] for name in INTERPOLATIONS}
+    for model in models_at(scale):
+        found |= {model: by_model(model), f"{model}, band kept": band_kept(by_model(model))}
+    return found
+
+
+def by_model(model: str) -> Enlarge:
+    """A model of a family, for one slice."""
+    return lambda image, scale: cine_by_model(model)(image[None], scale)[0]
+
+
+def cine_by_model(model: str) -> Enlarge:
+    """A model of a family, for slices ``(n, rows, columns)`` with one intensity map, in float32 on the CPU: the same
+    figures in each run.
+    """
+    options = {"model": model, "keep_measured": False, "device": "cpu", "precision": "float32"}
+
+    def enlarged(slices: FloatArray, scale: int) -> FloatArray:
+        return enlarge(slices, Upscaling.from_mapping({"scale": scale, **options})).image.astype(np.float64)
+
+    return enlarged

@@ -80,13 +80,14 @@ def cases_of(test_set: TestSet, scale: int, degradation: str) -> list[Case]:
     cases = []
     for patient, image in test_set.images:
         whole = centre_crop(image, test_set.crop) if cropped_first and test_set.crop else image
-        truth = _multiple(normalised(whole), scale)
-        low, region = DEGRADATIONS[degradation](truth, scale), _region(truth, test_set.crop, border)
+        truth = multiple_of(normalised(whole), scale)
+        low, region = DEGRADATIONS[degradation](truth, scale), region_of(truth, test_set.crop, border)
         cases.append(Case(patient, low, truth, region))
     return cases
 
 
-def _region(truth: FloatArray, crop: int | None, border: int) -> Region:
+def region_of(truth: FloatArray, crop: int | None, border: int) -> Region:
+    """Where a truth is scored: the centre crop without its border, or the body."""
     if crop is None:
         mask = body_mask(truth)
         extents = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
@@ -97,7 +98,12 @@ def _region(truth: FloatArray, crop: int | None, border: int) -> Region:
     return Region(rows, columns, None)
 
 
-def _multiple(truth: FloatArray, scale: int) -> FloatArray:
+def multiple_of(truth: FloatArray, scale: int) -> FloatArray:
+    """A truth without the last rows and columns that no multiple of ``4 * scale`` holds.
+
+    Raises:
+        ValueError: nothing would be left.
+    """
     rows, columns = (size // (4 * scale) * 4 * scale for size in truth.shape)
     if not rows or not columns:
         raise ValueError(
