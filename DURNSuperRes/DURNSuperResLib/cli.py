@@ -17,7 +17,7 @@ from .commands import arguments, batch_options
 from .commands.progress import progress_bar
 from .core.monitor import Cancelled
 from .core.network.memory import keep_freed_memory
-from .core.network.models import ModelError, available_models
+from .core.network.models import ModelError
 from .core.options import DEGRADATION_NAMES, SCALES
 from .version import NOTICE, __version__
 
@@ -112,14 +112,9 @@ def _view(options: argparse.Namespace) -> None:
 
 
 def _models(_: argparse.Namespace) -> None:
-    for card in available_models():
-        training = card.details.get("training", {})
-        print(f"{card.name}  x{card.scale}  {card.details.get('parameters', '?')} parameters  {card.sha256[:12]}")
-        print(f"    trained on: {training.get('data', 'not stated')}")
-        domain = card.details.get("domain", {})
-        pixels = " to ".join(str(edge) for edge in domain.get("input_pixel_mm", ["not stated"]))
-        print(f"    domain: {domain.get('images', 'not stated')}; trained on input pixels of {pixels} mm")
-    print("bicubic  x2, x3, x4  needs no torch")
+    from .commands.models import models
+
+    models()
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -258,7 +253,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         "--degradation", choices=DEGRADATION_NAMES, action="append", help="repeatable; bicubic by default"
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
-    arguments.add_options(parser, "slice_axis")
+    arguments.add_options(parser, "slice_axis", "model")
     text = "also score the mean over eight orientations, and how well their spread tells where the errors are"
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")

@@ -80,7 +80,7 @@ class Plan:
 
 
 def _model_of(options: dict[str, Any]) -> str:
-    return "" if options["method"] == "bicubic" else model_for(options["scale"]).sha256
+    return "" if options["method"] == "bicubic" else model_for(options["scale"], options["model"]).sha256
 
 
 def foresee(job: Job, plan: Plan) -> Outcome:

@@ -6,7 +6,7 @@ import argparse
 import json
 import logging
 
-from ..core.network.models import available_models
+from ..core.network.models import families, model_for
 from ..core.options import SCALES
 from ..evaluation.methods import DURN_VARIANTS, METHODS
 from ..evaluation.ranking import Ranking, rank_uncertainty
@@ -24,9 +24,13 @@ def evaluate(options: argparse.Namespace) -> None:
 
     Raises:
         ValueError: wrong combination of options, or the calibration rows do not come out.
+        ModelError: no such model.
     """
     if not options.verbose:
         logging.getLogger(__package__.partition(".")[0]).setLevel(logging.WARNING)  # not a line for each slice
+    scales = options.scale or [scale for scale in SCALES if options.model in families(scale)] or SCALES
+    for scale in scales:
+        model_for(scale, options.model)
     test_sets = _test_sets(options)
     degradations = options.degradation or ["bicubic"]
     if options.protocol == "targets":
@@ -36,10 +40,11 @@ def evaluate(options: argparse.Namespace) -> None:
     for test_set in test_sets:
         for degradation in degradations:
             table = results.setdefault(test_set.name, {}).setdefault(degradation, {})
-            for scale in options.scale or SCALES:
-                table[f"x{scale}"] = _table(test_set, degradation, scale, options.per_patient, options.uncertainty)
+            for scale in scales:
+                table[f"x{scale}"] = _table(test_set, degradation, scale, options)
                 if options.uncertainty:
-                    rankings[f"{test_set.name} {degradation} x{scale}"] = _ranking(test_set, degradation, scale)
+                    place = f"{test_set.name} {degradation} x{scale}"
+                    rankings[place] = _ranking(test_set, degradation, scale, options.model)
     if options.json:
         content = _plain(results) | ({"uncertainty": _plain_rankings(rankings)} if rankings else {})
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -58,24 +63,23 @@ def _test_sets(options: argparse.Namespace) -> list[TestSet]:
     return [SETS[name](options.data) for name in names]
 
 
-def _table(test_set: TestSet, degradation: str, scale: int, per_patient: bool, all_orientations: bool) -> list[Score]:
-    bundled = {card.scale for card in available_models()}
-    names = [name for name in (*METHODS, *DURN_VARIANTS) if scale in bundled or "durn" not in name]
-    if not all_orientations and "durn x8" in names:
+def _table(test_set: TestSet, degradation: str, scale: int, options: argparse.Namespace) -> list[Score]:
+    names = [*METHODS, *DURN_VARIANTS]
+    if not options.uncertainty:
         names.remove("durn x8")  # takes as long as all others together
-    scores = score(test_set, scale, degradation, names)
+    scores = score(test_set, scale, degradation, names, options.model)
     print(
         f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; mean PSNR dB, SSIM, edge sharpness"
     )
     for row in scores:
         print(_line(row.method, row, 2, 24))
-        for patient, own in row.by_patient().items() if per_patient else ():
+        for patient, own in row.by_patient().items() if options.per_patient else ():
             print(_line(patient, own, 4, 22))
     return scores
 
 
-def _ranking(test_set: TestSet, degradation: str, scale: int) -> list[Ranking]:
-    rows = rank_uncertainty(test_set, scale, degradation)
+def _ranking(test_set: TestSet, degradation: str, scale: int, model: str) -> list[Ranking]:
+    rows = rank_uncertainty(test_set, scale, degradation, model)
     print(
         f"{test_set.name}, {degradation}, x{scale}: where the errors are; mean rank correlation with the true absolute "
         "error, mean area under the sparsification curve (random: 1)"

@@ -235,6 +235,7 @@ def _write_dicom(stack: Stack, item: Callable[[int], Any], order: Order) -> None
         order.options.output,
         scale=order.how.scale,
         method=order.how.method,
+        model=order.how.model,
         overwrite=order.options.overwrite,
     )
 

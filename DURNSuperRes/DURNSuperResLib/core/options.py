@@ -4,6 +4,7 @@ from __future__ import annotations
 
 METHOD_LABELS = {"durn": "DURN", "bicubic": "bicubic"}  # as people write them
 METHODS = tuple(METHOD_LABELS)
+DEFAULT_MODEL = "durn-light"
 SCALES = (2, 3, 4)
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")

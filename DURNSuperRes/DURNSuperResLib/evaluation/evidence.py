@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.network.models import families
 from ..core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
 from .findings import Finding, examine
-from .methods import Enlarge, band_kept, cine_by_model, compared, models_at
+from .methods import Enlarge, band_kept, cine_by_model, compared
 from .motion import Cine, Steadiness, siemens_cines, steadiness, swine_cine
 from .outlined import Outlined, sunnybrook_outlined
 from .test_sets import other_vendor_cine
@@ -90,6 +91,6 @@ def _as_stored(cine: Cine) -> list[Steadiness]:
 def ways() -> dict[str, Enlarge]:
     """How cines are enlarged, all phases in one go as the software does."""
     found: dict[str, Enlarge] = {"bicubic": bicubic_upscale, "zero-filled": zero_fill}
-    for model in models_at(CINE_SCALE):
+    for model in families(CINE_SCALE):
         found |= {model: cine_by_model(model), f"{model}, band kept": band_kept(cine_by_model(model))}
     return found

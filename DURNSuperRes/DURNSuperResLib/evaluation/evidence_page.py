@@ -68,10 +68,15 @@ def _models(found: Findings) -> list[str]:
     return [name for name in found if name not in INTERPOLATIONS]
 
 
+def _chosen(found: Findings) -> str:
+    """The default model with the band kept."""
+    return _models(found)[1]
+
+
 def _in_short(found: Evidence) -> list[str]:
     lines = []
     for scale, methods in found.sunnybrook.items():
-        name = _models(methods)[-1]
+        name = _chosen(methods)
         shift, area = (summary.best_interpolation(methods, measure) for measure in (summary.SHIFT, summary.AREA))
         shifts, areas = (
             f"{_plain(methods, name, measure)} {unit} ({rival}: {_plain(methods, rival, measure)} {unit})"
@@ -79,9 +84,10 @@ def _in_short(found: Evidence) -> list[str]:
         )
         invented = _plain(methods, name, summary.INVENTED)
         lines.append(
-            f"- x{scale}: borders off by {shifts}, areas by {areas}; of the added detail {invented} % invented."
+            f"- x{scale}: borders are off by {shifts}, areas by {areas}; {invented} % of the patches with visible added "
+            "detail are invented."
         )
-    named = _models(next(iter(found.sunnybrook.values())))[-1]
+    named = _chosen(next(iter(found.sunnybrook.values())))
     return ["## In short", INTRODUCTION.format(model=named), "\n".join(lines)]
 
 
@@ -107,7 +113,8 @@ def _areas(found: Evidence) -> list[str]:
     parts = ["## Areas and volumes", SECTIONS["Areas"]]
     for scale, methods in found.sunnybrook.items():
         parts += [f"### Areas at x{scale}", markdown(summary.area_table(methods))]
-        parts += [f"Ejection fraction at x{scale}:", markdown(summary.ejection_table(methods))]
+        if summary.ejection_fractions(next(iter(methods.values()))):
+            parts += [f"Ejection fraction at x{scale}:", markdown(summary.ejection_table(methods))]
     return [*parts, f"![Difference of areas over their mean]({FOLDER}/areas.svg)", SECTIONS["Agreement"]]
 
 
@@ -132,7 +139,7 @@ def _who(found: Evidence) -> list[str]:
     scanners = (("GE 1.5 T (Sunnybrook)", found.sunnybrook), ("Siemens 3 T", found.siemens))
     for name, sets in scanners:
         for scale, methods in sets.items():
-            rival, model = summary.best_interpolation(methods, summary.PSNR), _models(methods)[-1]
+            rival, model = summary.best_interpolation(methods, summary.PSNR), _chosen(methods)
             cells = [summary.cell(summary.by_patient(methods[one], summary.PSNR), 2) for one in (rival, model)]
             patients = len(summary.by_patient(methods[rival], summary.PSNR))
             rows.append([name, str(patients), f"x{scale}", rival, cells[0], model, cells[1]])
@@ -141,7 +148,7 @@ def _who(found: Evidence) -> list[str]:
 
 def _groups(methods: Findings) -> list[list[str]]:
     """A row for each disease group: the best interpolation and the model, in borders, areas and PSNR."""
-    model = _models(methods)[-1]
+    model = _chosen(methods)
     measures = (summary.SHIFT, summary.AREA, summary.PSNR)
     rivals = [summary.best_interpolation(methods, measure) for measure in measures]
     head = ["group", "patients"]
@@ -202,15 +209,15 @@ def _nearest(found: Evidence, scale: int) -> int:
 
 
 def _typical(found: Evidence, scale: int) -> Outlined:
-    findings: list[Finding] = found.sunnybrook[scale][_models(found.sunnybrook[scale])[-1]]
+    findings: list[Finding] = found.sunnybrook[scale][_chosen(found.sunnybrook[scale])]
     return typical(found.outlined, findings)
 
 
 def _shown(scale: int) -> Mapping[str, Enlarge]:
-    """The ways on pictures: one interpolation, and the last model with and without the band kept."""
+    """The ways on pictures: two interpolations, and the default model without and with the band kept."""
     every = compared(scale)
     models = [name for name in every if name not in INTERPOLATIONS]
-    return {name: every[name] for name in ("bicubic", "zero-filled", *models[-2:])}
+    return {name: every[name] for name in ("bicubic", "zero-filled", *models[:2])}
 
 
 def _pictures(found: Evidence) -> dict[str, bytes]:
@@ -222,5 +229,5 @@ def _pictures(found: Evidence) -> dict[str, bytes]:
         "borders.png": png(border_picture(one, scale, DEGRADATION, _shown(scale))),
         "patches.png": png(patches),
         "rings.svg": ring_chart(methods).encode("utf-8"),
-        "areas.svg": agreement_chart(methods, ("zero-filled", _models(methods)[-1])).encode("utf-8"),
+        "areas.svg": agreement_chart(methods, ("zero-filled", _chosen(methods))).encode("utf-8"),
     }

@@ -61,7 +61,9 @@ method shows beyond 1 is its own. Patches of 32 pixels, every 16: in how many is
 of the intensity range), and in how many of those does it not correlate with the truth's (below 1/7). That is the idea
 of P. Kc et al., *sFRC for assessing hallucinations in medical image restoration* (arXiv 2603.04673), in own code and
 looking only at what was added. What an interpolation adds beyond the acquired band is a mirror image of the band
-itself, so nearly all of it is invented; zero filling adds nothing. One subject allows no interval.""",
+itself, so nearly all of it is invented; zero filling adds nothing but what clipping to 0 to 1 adds. Rings reach into
+the corners of the acquired square, so that even zero filling is real to a little above 1. One subject allows no
+interval.""",
     "Rings": """*Ring correlation at the same scale as the picture below. 1: the image says what the truth says; 0: it
 has nothing to do with it.*""",
     "Who": """The patients' names tell their group. One or two patients a group show that none falls out; they cannot
@@ -85,5 +87,5 @@ LIMITS = """## What this does not show
   be judged, and the gain at twice the resolution of a new scan is not measured by anything here.
 - Cutting k-space is how a scanner loses resolution, but a real scan of lower resolution also has less noise and other
   motion. Windows, noise and partial Fourier: [Training/RESULTS.md](../Training/RESULTS.md).
-- No reader drew on the enlarged images. Whether readers agree better, or faster, was not asked. - Short-axis balanced
-  SSFP only. Of late enhancement, flow, parametric maps and other axes nothing is known."""
+- No reader drew on the enlarged images. Whether readers agree better, or faster, was not asked.
+- Short-axis balanced SSFP only. Of late enhancement, flow, parametric maps and other axes nothing is known."""

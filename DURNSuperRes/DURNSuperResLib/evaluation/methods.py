@@ -8,8 +8,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..core.engine import enlarge, upscale_slices
-from ..core.network.models import available_models
+from ..core.engine import enlarge
+from ..core.network.models import families
+from ..core.options import DEFAULT_MODEL
 from ..core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
 from ..core.upscaling import Upscaling
 
@@ -19,16 +20,23 @@ Enlarge = Callable[[FloatArray, int], FloatArray]
 MIRRORED_BORDER = 8
 
 
-def _durn(image: FloatArray, scale: int) -> FloatArray:
-    return upscale_slices(image[None], scale)[0].astype(np.float64)
+def durn_ways(model: str = DEFAULT_MODEL) -> dict[str, Enlarge]:
+    """The ways in which a model enlarges: as it is, made consistent with the input, and the mean over orientations."""
 
+    def way(option: str | None = None) -> Enlarge:
+        options = {} if option is None else {option: True}
 
-def _durn_consistent(image: FloatArray, scale: int) -> FloatArray:
-    return upscale_slices(image[None], scale, data_consistency=True)[0].astype(np.float64)
+        def enlarged(image: FloatArray, scale: int) -> FloatArray:
+            how = Upscaling.from_mapping({"scale": scale, "model": model, **options})
+            return enlarge(image[None], how).image[0].astype(np.float64)
 
+        return enlarged
 
-def _durn_x8(image: FloatArray, scale: int) -> FloatArray:
-    return enlarge(image[None], Upscaling(scale=scale, best_quality=True)).image[0].astype(np.float64)
+    return {
+        "durn": way(),
+        "durn + data consistency": way("data_consistency"),
+        "durn x8": way("best_quality"),
+    }
 
 
 def _resampled(interpolator: int) -> Enlarge:
@@ -50,9 +58,9 @@ METHODS: dict[str, Enlarge] = {
     "B-spline": _resampled(sitk.sitkBSpline),
     "Lanczos": _resampled(sitk.sitkLanczosWindowedSinc),
     "zero-filled": zero_fill,
-    "durn": _durn,
+    "durn": durn_ways()["durn"],
 }
-DURN_VARIANTS: dict[str, Enlarge] = {"durn + data consistency": _durn_consistent, "durn x8": _durn_x8}
+DURN_VARIANTS = {name: way for name, way in durn_ways().items() if name not in METHODS}
 INTERPOLATIONS = tuple(name for name in METHODS if name != "durn")
 
 
@@ -66,15 +74,10 @@ def band_kept(enlarged: Enlarge) -> Enlarge:
     return kept
 
 
-def models_at(scale: int) -> list[str]:
-    """The families of models that are bundled for a scale."""
-    return [card.name.removesuffix(f"-x{scale}") for card in available_models() if card.scale == scale]
-
-
 def compared(scale: int) -> dict[str, Enlarge]:
     """What the evidence compares at a scale: the interpolations, then each model as it is and with the band kept."""
     found = {name: METHODS[name] for name in INTERPOLATIONS}
-    for model in models_at(scale):
+    for model in families(scale):
         found |= {model: by_model(model), f"{model}, band kept": band_kept(by_model(model))}
     return found
 

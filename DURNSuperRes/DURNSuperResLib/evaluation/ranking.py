@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.engine import enlarge
+from ..core.options import DEFAULT_MODEL
 from ..core.signal.quality import gradient_magnitude, rank_correlation, sparsification_area
 from ..core.upscaling import Upscaling
 from .protocols import cases_of
@@ -28,7 +29,7 @@ class Ranking:
     area: FloatArray
 
 
-def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ranking]:
+def rank_uncertainty(test_set: TestSet, scale: int, degradation: str, model: str = DEFAULT_MODEL) -> list[Ranking]:
     """The uncertainty map, the local gradient magnitude and the true error itself as orders of DURN's errors.
 
     Raises:
@@ -36,7 +37,7 @@ def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ra
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for case in cases_of(test_set, scale, degradation):
-        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True))
+        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True, model=model))
         assert result.spread is not None
         image = np.clip(result.image[0], 0, 1)
         error = case.region.of(np.abs(image - case.truth))

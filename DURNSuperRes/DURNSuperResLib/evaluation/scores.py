@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.options import DEFAULT_MODEL
 from ..core.signal.quality import edge_sharpness, psnr, ssim
-from .methods import DURN_VARIANTS, METHODS
+from .methods import METHODS, durn_ways
 from .protocols import Region, cases_of
 from .test_sets import TestSet
 
@@ -41,7 +42,13 @@ class Score:
         }
 
 
-def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str] = METHODS) -> list[Score]:
+def score(
+    test_set: TestSet,
+    scale: int,
+    degradation: str,
+    methods: Iterable[str] = METHODS,
+    model: str = DEFAULT_MODEL,
+) -> list[Score]:
     """Score methods on a test set.
 
     Args:
@@ -49,13 +56,14 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
         scale: in-plane magnification.
         degradation: name out of :data:`~.core.signal.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where
             the set has a centre crop, all others are protocol C.
-        methods: names out of :data:`METHODS` and :data:`DURN_VARIANTS`.
+        methods: names out of :data:`~.methods.METHODS` and :data:`~.methods.DURN_VARIANTS`.
+        model: which network ``durn`` and its variants are.
 
     Raises:
         ValueError: a slice too small to be reduced.
     """
     cases = cases_of(test_set, scale, degradation)
-    known = METHODS | DURN_VARIANTS
+    known = METHODS | durn_ways(model)
     results = []
     for name in methods:
         values = np.array([_figures(known[name](c.low, scale), c.truth, c.region) for c in cases])

@@ -54,7 +54,8 @@ def examine(
     entries = {"Resolution": f"{resolution} ({ZERO_FILLED})" if resolution.interpolated else str(resolution)}
     if how.is_durn:
         matrix = items[0].shape[2], items[0].shape[1]
-        found = warnings_of(model_for(how.scale), items, resolution.pixel_mm, matrix, stated)
+        card = model_for(how.scale, how.model)
+        found = warnings_of(card, items, resolution.pixel_mm, matrix, stated)
         entries["Domain"] = "; ".join(found) or INSIDE
     return entries
 

@@ -27,6 +27,8 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from ...core.network.models import model_for
+from ...core.options import DEFAULT_MODEL
+from ...core.upscaling import Upscaling
 from ...version import NOTICE, __version__
 from .frames import MR_CLASSES, Frame, Tags, quiet_pydicom
 from .pixels import rescaling
@@ -89,6 +91,7 @@ class Series:
     description: str
     scale: int
     method: str
+    model: str
     scaling: Scaling
     made: datetime
 
@@ -115,14 +118,23 @@ def check_folder(folder: Path, overwrite: bool) -> None:
         raise FileExistsError(f"the output folder {folder} holds other files than an earlier result; choose another")
 
 
-def write_derived(stack: Stack, phase: Phase, folder: Path, *, scale: int, method: str, overwrite: bool = False) -> int:
+def write_derived(
+    stack: Stack,
+    phase: Phase,
+    folder: Path,
+    *,
+    scale: int,
+    method: str,
+    model: str = DEFAULT_MODEL,
+    overwrite: bool = False,
+) -> int:
     """Write the enlarged phases of a stack as one new series; returns how many images it has.
 
     Args:
         stack: what was enlarged.
         phase: gives the enlarged ``(slices, scale*rows, scale*columns)`` of a phase; asked twice for each.
         folder: where the images go; new or empty, or with ``overwrite`` an earlier result.
-        scale, method: as they were given to the enlargement.
+        scale, method, model: as they were given to the enlargement.
 
     Raises:
         DicomError: a source that is no MR image, or pixels that do not fit it.
@@ -131,7 +143,7 @@ def write_derived(stack: Stack, phase: Phase, folder: Path, *, scale: int, metho
     check_folder(folder, overwrite)
     if stack.first.sop_class not in MR_CLASSES:
         raise DicomError("DICOM output is for MR images; write a volume or a sequence instead")
-    series = _series(stack, phase, scale, method)
+    series = _series(stack, phase, scale, method, model)
     folder = folder.resolve()
     with tempfile.TemporaryDirectory(prefix=".durn-", dir=folder.parent) as private:
         aside = Path(private) / "series"
@@ -158,19 +170,20 @@ def _replace(aside: Path, folder: Path, replaced: Path) -> None:
         raise
 
 
-def _series(stack: Stack, phase: Phase, scale: int, method: str) -> Series:
+def _series(stack: Stack, phase: Phase, scale: int, method: str, model: str) -> Series:
     references = {image.frame_of_reference for image in stack.every_frame}
     reference = references.pop() if len(references) == 1 else ""
     numbers = stack.series_numbers or [0]
-    label = {"durn": "DURN"}.get(method, method)
+    label = Upscaling(scale=scale, method=method, model=model).label
     name = stack.descriptions[0][:40] if stack.descriptions else stack.view.name
     return Series(
         uid=generate_uid(prefix=None),
         number=min(numbers[0], 10**7) * 100 + scale,
         frame_of_reference=reference or generate_uid(prefix=None),
-        description=f"{name} {label} x{scale}",
+        description=f"{name} {label}",
         scale=scale,
         method=method,
+        model=model,
         scaling=_scaling(stack, phase),
         made=datetime.now(),
     )
@@ -292,7 +305,7 @@ def _explain(image: FileDataset, source: Frame, series: Series) -> None:
     how = f"{series.method} x{series.scale} in the plane of the slice"
     versions = [software]
     if series.method == "durn":
-        card = model_for(series.scale)
+        card = model_for(series.scale, series.model)
         how += f", model {card.name}, weights SHA-256 {card.sha256}"
         versions += [card.name, f"SHA-256 {card.sha256[:56]}"]
     image.DerivationDescription = f"{software}: {how}. {NOTICE}"
