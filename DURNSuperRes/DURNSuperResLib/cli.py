@@ -111,10 +111,10 @@ def _view(options: argparse.Namespace) -> None:
     view(options)
 
 
-def _models(_: argparse.Namespace) -> None:
+def _models(options: argparse.Namespace) -> None:
     from .commands.models import models
 
-    models()
+    models(options.cards)
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -230,7 +230,8 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_models(commands: argparse._SubParsersAction) -> None:
-    _command(commands, "models", _models, "List the bundled models.")
+    parser = _command(commands, "models", _models, "List the bundled models.")
+    parser.add_argument("--cards", type=Path, metavar="FOLDER", help="also write each model's card as a page to print")
 
 
 def _add_demo(commands: argparse._SubParsersAction) -> None:
@@ -258,6 +259,11 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    text = "label file of each volume, in their order, such as Slicer saves: how borders and areas change; repeatable"
+    parser.add_argument("--segmentation", type=Path, action="append", metavar="FILE", help=text)
+    parser.add_argument("--segment", metavar="NAME", help="which segment or label value of it; all by default")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="figures and pictures; also .html")
+    parser.add_argument("--overwrite", action="store_true", help="replace a report that exists")
 
 
 def _add_evidence(commands: argparse._SubParsersAction) -> None:

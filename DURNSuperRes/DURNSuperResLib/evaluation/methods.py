@@ -74,10 +74,13 @@ def band_kept(enlarged: Enlarge) -> Enlarge:
     return kept
 
 
-def compared(scale: int) -> dict[str, Enlarge]:
-    """What the evidence compares at a scale: the interpolations, then each model as it is and with the band kept."""
+def compared(scale: int, *models: str) -> dict[str, Enlarge]:
+    """What the evidence compares at a scale: the interpolations, then each model as it is and with the band kept.
+
+    All bundled models, if none is named.
+    """
     found = {name: METHODS[name] for name in INTERPOLATIONS}
-    for model in families(scale):
+    for model in models or families(scale):
         found |= {model: by_model(model), f"{model}, band kept": band_kept(by_model(model))}
     return found
 

@@ -89,40 +89,55 @@ def _pixels(path: Path) -> NDArray:
 
 
 def own_outlined(
-    volumes: Sequence[Path], labels: Sequence[Path], segment: str | None = None, axis: str = "auto"
+    volumes: Sequence[Path], labels: Sequence[Path] | None, segment: str | None = None, axis: str = "auto"
 ) -> list[Outlined]:
-    """The slices of volumes of one's own, each a patient, with a label file for each.
+    """The slices of volumes of one's own, each a patient, with a label file for each or with empty masks.
 
     Args:
         volumes: what SimpleITK reads.
-        labels: masks, label maps or Slicer's ``.seg.nrrd``, one for each volume, on any grid in the same space.
+        labels: masks, label maps or Slicer's ``.seg.nrrd``, one for each volume, on any grid in the same space; None
+            for none at all.
         segment: name or label value of one segment; without, all that is not zero.
         axis: across the slices: ``auto``, ``i``, ``j`` or ``k``.
 
     Raises:
         ValueError: a file that cannot be read, unequal numbers, no such segment, or one that misses its volume.
     """
-    if len(volumes) != len(labels):
+    if labels is not None and len(volumes) != len(labels):
         raise ValueError(f"{len(volumes)} volumes need as many label files, not {len(labels)}")
-    found = []
-    for path, label_path in zip(volumes, labels, strict=True):
-        volume, mask = _read(path), _segment(_read(label_path), segment, label_path)
+    found: list[Outlined] = []
+    for number, path in enumerate(volumes):
+        volume = _read(path)
         if volume.GetDimension() != 3 or volume.GetNumberOfComponentsPerPixel() != 1:
             raise ValueError(f"{path} is not a grey-level volume")
-        onto = sitk.Resample(mask, volume, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
-        matrix = np.eye(4)
-        matrix[:3, :3] = np.array(volume.GetDirection()).reshape(3, 3) * volume.GetSpacing()
-        across = slice_axis(matrix, axis)
-        images, masks = (slices_first(sitk.GetArrayFromImage(part), across) for part in (volume, onto))
-        if not masks.any():
-            raise ValueError(f"no voxel of {label_path} lies in {path}")
-        column_mm, row_mm = (step for place, step in enumerate(volume.GetSpacing()) if place != across)
-        found += [
-            Outlined(path.name, f"slice {n + 1}", "", images[n].astype(np.float64), masks[n] > 0, (row_mm, column_mm))
-            for n in range(len(images))
-            if images[n].max() > 0
-        ]
+        found += _slices(
+            path, volume, _mask_on(volume, path, None if labels is None else labels[number], segment), axis
+        )
     return found
+
+
+def _mask_on(volume: sitk.Image, path: Path, labels: Path | None, segment: str | None) -> sitk.Image:
+    """The mask of a label file on the grid of a volume."""
+    if labels is None:
+        return sitk.Cast(volume, sitk.sitkUInt8) * 0
+    mask = _segment(_read(labels), segment, labels)
+    onto = sitk.Resample(mask, volume, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
+    if not sitk.GetArrayViewFromImage(onto).any():
+        raise ValueError(f"no voxel of {labels} lies in {path}")
+    return onto
+
+
+def _slices(path: Path, volume: sitk.Image, mask: sitk.Image, axis: str) -> list[Outlined]:
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(volume.GetDirection()).reshape(3, 3) * volume.GetSpacing()
+    across = slice_axis(matrix, axis)
+    images, masks = (slices_first(sitk.GetArrayFromImage(part), across) for part in (volume, mask))
+    column_mm, row_mm = (step for place, step in enumerate(volume.GetSpacing()) if place != across)
+    return [
+        Outlined(path.name, f"slice {n + 1}", "", image.astype(np.float64), masks[n] > 0, (row_mm, column_mm))
+        for n, image in enumerate(images)
+        if image.max() > 0
+    ]
 
 
 def _read(path: Path) -> sitk.Image:
