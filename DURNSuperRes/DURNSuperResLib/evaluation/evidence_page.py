@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +64,8 @@ def _write(path: Path, content: bytes) -> Path:
     return path
 
 
-def _models(found: Findings) -> list[str]:
-    return [name for name in found if name not in INTERPOLATIONS]
+def _models(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name not in INTERPOLATIONS]
 
 
 def _chosen(found: Findings) -> str:
@@ -84,8 +84,8 @@ def _in_short(found: Evidence) -> list[str]:
         )
         invented = _plain(methods, name, summary.INVENTED)
         lines.append(
-            f"- x{scale}: borders are off by {shifts}, areas by {areas}; {invented} % of the patches with visible added "
-            "detail are invented."
+            f"- x{scale}: borders are off by {shifts}, areas by {areas}; {invented} % of the patches with visible "
+            "added detail are invented."
         )
     named = _chosen(next(iter(found.sunnybrook.values())))
     return ["## In short", INTRODUCTION.format(model=named), "\n".join(lines)]
@@ -187,6 +187,11 @@ def _no_better(found: Evidence) -> list[str]:
                 for model in _models(methods):
                     judged += 1
                     rows += _if_no_better(name, scale, methods, model, measure)
+    for scale, methods in found.sunnybrook.items():
+        for what, of in summary.OVER_ALL.items():
+            values = {method: of(findings) for method, findings in methods.items()}
+            judged += len(_models(methods))
+            rows += _if_worse_over_all(scale, what, values)
     count = f"Of {judged} comparisons of a model's mean with the best interpolation's, {len(rows) - 1} are no better:"
     return [
         "## Where DURN is no better",
@@ -202,6 +207,16 @@ def _if_no_better(name: str, scale: int, methods: Findings, model: str, measure:
         return []
     figures = (_plain(methods, model, measure), result.rival, _plain(methods, result.rival, measure))
     return [[name, f"x{scale}", model, measure.name, *figures]]
+
+
+def _if_worse_over_all(scale: int, what: str, values: Mapping[str, float]) -> list[list[str]]:
+    """Rows for the models whose figure is not below that of the best interpolation."""
+    rival = min((name for name in values if name in INTERPOLATIONS), key=lambda name: values[name])
+    models = [name for name in _models(values) if not values[name] < values[rival] and np.isfinite(values[name])]
+    return [
+        ["Sunnybrook", f"x{scale}", model, what, f"{values[model]:.2f}", rival, f"{values[rival]:.2f}"]
+        for model in models
+    ]
 
 
 def _nearest(found: Evidence, scale: int) -> int:

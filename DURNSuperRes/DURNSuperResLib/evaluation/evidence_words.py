@@ -41,7 +41,8 @@ PROTOCOL = """## How it was measured
 - **Pixels.** The Sunnybrook pictures do not state their pixel size; 1.367 mm is taken for all. Millimetres scale with
   it, per cents do not.
 - **Area.** The border closed to a contour, rays that do not count filled in between their neighbours, in truth and
-  image alike. Slices whose cavity is smaller than 4 mm in radius are left out, in truth and image alike.
+  image alike. A slice whose cavity is smaller than 4 mm in radius would be left out; the tables count the slices that
+  were measured.
 - **Intervals and tests.** A mean over patients with the 95 % interval of 10,000 bootstrap resamples of the patients.
   The test is the exact paired permutation test over patients against the interpolation with the best mean. With five
   patients no p-value can be below 0.0625: that is *all five better*, and is not significant at 5 %."""
@@ -52,7 +53,8 @@ percentile; the distance in which the edge falls from 90 to 10 % of the way, and
 truth.""",
     "Areas": """Area of the left ventricle's cavity in each slice against the truth's, after Bland and Altman: bias,
 and limits that hold 95 % of the slices. The ejection fraction is that of the sums of areas of both phases; the
-differences are in points. It is a check of the method, not of the patient: the smallest slices are missing in it.""",
+differences are in points. It is a check of the method, not of the patient: papillary muscles count as blood, and the
+slices are those that were published.""",
     "Agreement": """*Each dot is a slice, at the scale of the chart of frequencies below. Lines: bias and limits of
 agreement of the model.*""",
     "Invention": """PSNR, SSIM and the high-frequency error norm (lower is better); the frequency up to which the
@@ -74,8 +76,8 @@ same of the border's radius in mm. *Travel*: from the smallest to the largest ra
 cine, set by eye, shows where to look. The Siemens cine is made coarse and enlarged x2, and held against itself; the
 cine of a pig (GE 1.5 T, zero-filled by the scanner) is enlarged x2 as stored, and held against its zero-filled
 enlargement.""",
-    "No better": """Means over patients; what is not in this list is better on average, if not always in every
-patient.""",
+    "No better": """Means over patients, and bias, limits and ejection fractions over all slices; what is not in this
+list is better on average, if not in every patient. Of a cine as stored, the flicker is in [Time](#time).""",
     "Checklist": """The items of CLAIM, the *Checklist for Artificial Intelligence in Medical Imaging*, 2024 update
 (A. S. Tejani et al., Radiology: Artificial Intelligence 6 (2024) e240300), in own words.""",
 }

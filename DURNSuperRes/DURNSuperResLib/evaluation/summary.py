@@ -12,7 +12,7 @@ from .findings import BorderFinding, Finding
 from .invention import RINGS, real_to
 from .methods import INTERPOLATIONS
 from .outlined import DIASTOLE, SYSTOLE
-from .statistics import Interval, agreement, interval, paired_test
+from .statistics import Agreement, Interval, agreement, interval, paired_test
 
 Findings = Mapping[str, Sequence[Finding]]  # by method
 NOTHING = "-"
@@ -200,6 +200,35 @@ def ejection_table(found: Findings) -> list[list[str]]:
         difference = [value - truth[patient] for patient, value in ejection_fractions(findings).items()]
         rows.append([name, *(f"{value:+.1f}" for value in difference), f"{np.mean(np.abs(difference)):.2f}"])
     return rows
+
+
+def _ejection_error(findings: Sequence[Finding]) -> float:
+    truth = ejection_fractions(findings, true=True)
+    return _mean([abs(value - truth[patient]) for patient, value in ejection_fractions(findings).items()])
+
+
+def _area_agreement(findings: Sequence[Finding]) -> Agreement | None:
+    borders = borders_of(findings)
+    if len(borders) < 2:
+        return None
+    return agreement([100 * one.area / one.true_area for one in borders], np.full(len(borders), 100.0))
+
+
+def _area_bias(findings: Sequence[Finding]) -> float:
+    found = _area_agreement(findings)
+    return abs(found.bias) if found else float("nan")
+
+
+def _area_limits(findings: Sequence[Finding]) -> float:
+    found = _area_agreement(findings)
+    return (found.high - found.low) / 2 if found else float("nan")
+
+
+OVER_ALL: dict[str, Callable[[Sequence[Finding]], float]] = {  # less is better; over all slices, not patient by patient
+    "ejection fraction, mean absolute difference, points": _ejection_error,
+    "area bias, without its sign, %": _area_bias,
+    "half the width of the area's limits of agreement, %": _area_limits,
+}
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:
