@@ -4,34 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evaluation.hearts import X, Y, heart, mask, pixel, rays
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.signal.phantom import EDGE_BLUR_MM, FIELD_OF_VIEW_MM, Ellipse, sampled_in_kspace
+from DURNSuperResLib.core.signal.phantom import EDGE_BLUR_MM, FIELD_OF_VIEW_MM, Ellipse
 from DURNSuperResLib.core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
 from DURNSuperResLib.evaluation.borders import Border, Rays, border_of, is_bright_inside
-
-WALL = Ellipse(0.25, 18.0, -18.0, 60.0, 60.0)
-
-
-def heart(radius: float, size: int = 256, x: float = 18.0, y: float = -18.0, blood: float = 0.75) -> NDArray:
-    """A round cavity of ``radius`` mm in a wide wall."""
-    return np.abs(sampled_in_kspace([WALL, Ellipse(blood, x, y, radius, radius)], size))
-
-
-def mask(radius: float, size: int = 256) -> NDArray[np.bool_]:
-    """The pixels whose centres lie in the cavity."""
-    place = (np.arange(size) + 0.5) * FIELD_OF_VIEW_MM / size - FIELD_OF_VIEW_MM / 2
-    return np.hypot(place[None] - 18.0, place[:, None] + 18.0) < radius
-
-
-def pixel(size: int) -> tuple[float, float]:
-    return FIELD_OF_VIEW_MM / size, FIELD_OF_VIEW_MM / size
-
-
-def rays(radius: float = 25.0, size: int = 256) -> Rays:
-    found = Rays.of(mask(radius, size), pixel(size))
-    assert found is not None
-    return found
 
 
 def measured(image: NDArray, outline: Rays | None = None) -> Border:
@@ -44,7 +22,7 @@ def test_the_border_lies_where_the_ellipse_ends(size: int, radius: float) -> Non
     outline = rays(radius)
     border = measured(heart(radius, size), outline)
     points = outline.centre + border.radius[:, None] * outline.directions
-    distance = np.linalg.norm(points - FIELD_OF_VIEW_MM / 2 - (-18.0, 18.0), axis=1)
+    distance = np.linalg.norm(points - FIELD_OF_VIEW_MM / 2 - (Y, X), axis=1)
     assert border.single.all()
     bend = EDGE_BLUR_MM**2 / (2 * radius)  # by which blur moves the half-way point of a curved edge inwards
     assert distance.mean() == pytest.approx(radius - bend, abs=0.01)
@@ -97,9 +75,8 @@ def test_an_outline_drawn_too_wide_moves_to_the_border() -> None:
 
 
 def test_rays_without_a_border_are_told() -> None:
-    papillary = Ellipse(-0.75, 18.0 + 23.0, -18.0, 5.0, 4.0)
-    shapes = [WALL, Ellipse(0.75, 18.0, -18.0, 25.0, 25.0), papillary]
-    border = measured(np.abs(sampled_in_kspace(shapes, 256)))
+    papillary = Ellipse(-0.75, X + 23.0, Y, 5.0, 4.0)
+    border = measured(heart(25.0, more=(papillary,)))
     plain = measured(heart(25.0))
     assert plain.clear.all()
     moved = np.abs(border.radius - plain.radius) > 0.5

@@ -33,8 +33,8 @@ def evaluate(options: argparse.Namespace) -> None:
     scales = options.scale or [scale for scale in SCALES if options.model in families(scale)] or SCALES
     for scale in scales:
         model_for(scale, options.model)
-    test_sets = _test_sets(options)
     _check_outlines(options)
+    test_sets = _test_sets(options)
     degradations = options.degradation or ["bicubic"]
     if options.protocol == "targets":
         degradations = ["bicubic", "kspace"]

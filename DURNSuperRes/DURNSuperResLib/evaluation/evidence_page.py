@@ -16,6 +16,7 @@ from .findings import Finding
 from .methods import INTERPOLATIONS, Enlarge, compared
 from .motion import Steadiness
 from .outlined import GROUPS, Outlined, group_of
+from .own_page import FIDELITY
 from .pictures import agreement_chart, border_picture, patch_picture, ring_chart, typical
 from .summary import Findings, Measure
 
@@ -82,10 +83,10 @@ def _in_short(found: Evidence) -> list[str]:
             f"{_plain(methods, name, measure)} {unit} ({rival}: {_plain(methods, rival, measure)} {unit})"
             for measure, rival, unit in ((summary.SHIFT, shift, "mm"), (summary.AREA, area, "%"))
         )
-        invented = _plain(methods, name, summary.INVENTED)
+        invented, doubtful = (_plain(methods, name, measure) for measure in (summary.INVENTED, summary.DOUBTFUL))
         lines.append(
-            f"- x{scale}: borders are off by {shifts}, areas by {areas}; {invented} % of the patches with visible "
-            "added detail are invented."
+            f"- x{scale}: borders are off by {shifts}, areas by {areas}; of the patches with visible added detail "
+            f"{invented} % are invented and {doubtful} % less than half right."
         )
     named = _chosen(next(iter(found.sunnybrook.values())))
     return ["## In short", INTRODUCTION.format(model=named), "\n".join(lines)]
@@ -120,7 +121,7 @@ def _areas(found: Evidence) -> list[str]:
 
 def _invention(found: Evidence) -> list[str]:
     parts = ["## Invention", SECTIONS["Invention"]]
-    measures = (summary.PSNR, summary.SSIM, summary.HFEN, summary.REAL_TO, summary.ADDED, summary.INVENTED)
+    measures = FIDELITY
     for name, sets in (("Sunnybrook", found.sunnybrook), ("Siemens 3 T", found.siemens)):
         for scale, methods in sets.items():
             parts += [f"### {name} at x{scale}", markdown(summary.table(methods, measures))]

@@ -44,7 +44,8 @@ class Finding:
     """One method on one slice: fidelity within the scored region, and the border where the slice has an outline.
 
     ``rings`` is the Fourier ring correlation; ``added`` and ``invented`` count patches with visible added detail, and
-    among them those whose detail does not correlate with the truth; ``patches`` counts all.
+    among them those whose detail does not correlate with the truth, ``doubtful`` those less than half right;
+    ``patches`` counts all.
     """
 
     patient: str
@@ -57,6 +58,7 @@ class Finding:
     patches: int
     added: int
     invented: int
+    doubtful: int
     border: BorderFinding | None
 
 
@@ -142,10 +144,11 @@ def _finding(
     )
 
 
-def _counts(patches: Patches | None) -> tuple[int, int, int]:
+def _counts(patches: Patches | None) -> tuple[int, int, int, int]:
     if patches is None:
-        return 0, 0, 0
-    return len(patches.detail), int(patches.seen.sum()), int(patches.invented.sum())
+        return 0, 0, 0, 0
+    seen, invented, doubtful = (int(kind.sum()) for kind in (patches.seen, patches.invented, patches.doubtful))
+    return len(patches.detail), seen, invented, doubtful
 
 
 def _mean(values: FloatArray) -> float:

@@ -21,6 +21,7 @@ from ..core.signal.quality import FloatArray
 
 RINGS = 12  # of equal width up to twice the highest acquired frequency
 CORRELATED = 1 / 7  # a usual limit of ring correlations: P. Rosenthal, R. Henderson, J. Mol. Biol. 333 (2003) 721
+HALF_RIGHT = 0.5  # chance alone seldom reaches this in a patch, while it passes the other limit in every third
 PATCH, HOP = 32, 16  # pixels
 LEAST_DETAIL = 0.002  # root mean square of the added detail in a patch, of the intensity range; less cannot be seen
 LOG_SIGMA, LOG_SIZE = 1.5, 15
@@ -90,6 +91,11 @@ class Patches:
     def invented(self) -> NDArray[np.bool_]:
         """Patches whose added detail can be seen and does not correlate with the truth."""
         return self.seen & (self.correlation < CORRELATED)
+
+    @property
+    def doubtful(self) -> NDArray[np.bool_]:
+        """Patches whose added detail can be seen and is less than half right, the invented ones among them."""
+        return self.seen & (self.correlation < HALF_RIGHT)
 
 
 def patches_of(image: FloatArray, truth: FloatArray, scale: int, where: NDArray[np.bool_] | None = None) -> Patches:

@@ -151,8 +151,9 @@ def _segment(labels: sitk.Image, segment: str | None, path: Path) -> sitk.Image:
     """The mask of a segment: layers are components of a voxel, and the header tells each segment's layer and value."""
     if labels.GetDimension() != 3:
         raise ValueError(f"{path} is not a volume of labels")
-    layers = [sitk.VectorIndexSelectionCast(labels, n) for n in range(labels.GetNumberOfComponentsPerPixel())]
-    layers = [sitk.Cast(layer, sitk.sitkInt64) for layer in (layers if len(layers) > 1 else [labels])]
+    count = labels.GetNumberOfComponentsPerPixel()
+    layers = [labels] if count == 1 else [sitk.VectorIndexSelectionCast(labels, n) for n in range(count)]
+    layers = [sitk.Cast(layer, sitk.sitkInt64) for layer in layers]
     if segment is None:
         whole = layers[0] != 0
         for layer in layers[1:]:

@@ -18,7 +18,15 @@ from .pictures import border_picture, patch_picture, typical
 from .summary import Findings, Measure
 
 BORDERS = (summary.SHIFT, summary.FAR_SHIFT, summary.RISE, summary.ADDED_RISE, summary.AREA)
-FIDELITY = (summary.PSNR, summary.SSIM, summary.HFEN, summary.REAL_TO, summary.ADDED, summary.INVENTED)
+FIDELITY = (
+    summary.PSNR,
+    summary.SSIM,
+    summary.HFEN,
+    summary.REAL_TO,
+    summary.ADDED,
+    summary.INVENTED,
+    summary.DOUBTFUL,
+)
 PATCHES_WITHIN = 144  # pixels of the picture of patches
 
 

@@ -64,6 +64,11 @@ def _invented(findings: Sequence[Finding]) -> float:
     return 100 * sum(one.invented for one in findings) / added if added else float("nan")
 
 
+def _doubtful(findings: Sequence[Finding]) -> float:
+    added = sum(one.added for one in findings)
+    return 100 * sum(one.doubtful for one in findings) / added if added else float("nan")
+
+
 def _added(findings: Sequence[Finding]) -> float:
     patches = sum(one.patches for one in findings)
     return 100 * sum(one.added for one in findings) / patches if patches else float("nan")
@@ -85,6 +90,7 @@ HFEN = Measure("HFEN", lambda findings: _mean([one.hfen for one in findings]), 3
 REAL_TO = Measure("real to", lambda findings: real_to(rings_of(findings)), 2, 1)
 ADDED = Measure("patches with added detail, %", _added, 0, 0)
 INVENTED = Measure("of these invented, %", _invented, 1)
+DOUBTFUL = Measure("of these less than half right, %", _doubtful, 1)
 
 
 def by_patient(findings: Sequence[Finding], measure: Measure) -> dict[str, float]:
