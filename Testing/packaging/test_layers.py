@@ -22,7 +22,7 @@ SHARED = {"version", "report", "worker", "progress"}  # at the top, since they s
 # Each room with the rooms that it may import, its own and ``SHARED`` aside; of nested rooms the innermost counts.
 DOORS: dict[str, set[str]] = {
     "core.signal": {"core"},
-    "core.network": {"core"},
+    "core.network": {"core", "core.signal"},
     "core": {"core.network", "core.signal"},
     "scene.dicom": {"core", "core.network", "core.signal"},
     "scene": {"core", "core.network", "core.signal", "scene.dicom"},

@@ -14,6 +14,7 @@ USE = {
     "not for": "diagnosis; images outside the domain; phase images, masks, label maps",
     "how to check": "durn-superres evaluate on volumes of your own; the page of evidence has borders, areas, invention",
 }
+PRINTED = "<style>@media print { body { font-size: 7pt; } th, td { padding: 0 .4em 0 0; } }</style>"  # on one page
 APART = ("architecture", "domain", "training", "quality")  # have sections of their own
 
 
@@ -30,7 +31,8 @@ def card_page(card: ModelCard) -> str:
     """The page of one model: all that its card states, in the order in which a reader asks."""
     details = card.details
     training = dict(details.get("training", {}))
-    configuration = training.pop("configuration", {})
+    configuration = {**training.pop("configuration", {})}
+    configuration.pop("architecture", None)  # stated above
     quality = dict(details.get("quality", {}))
     measured_by = quality.pop("command", None)
     model = {"name": card.name, "magnification": card.scale, "sha256": card.sha256}
@@ -44,7 +46,7 @@ def card_page(card: ModelCard) -> str:
     )
     body = "".join(section(title, values) for title, values in sections if values)
     figures = f"<section><h2>Quality</h2>{table(_quality(quality))}<p>{_figures_note(measured_by)}</p></section>"
-    return document(f"Model card: {card.name}", f"<main>\n{body}{figures if quality else ''}</main>")
+    return document(f"Model card: {card.name}", f"{PRINTED}<main>\n{body}{figures if quality else ''}</main>")
 
 
 def _quality(quality: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:

@@ -130,7 +130,7 @@ def _mask_on(volume: sitk.Image, path: Path, labels: Path | None, segment: str |
 def _slices(path: Path, volume: sitk.Image, mask: sitk.Image, axis: str) -> list[Outlined]:
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(volume.GetDirection()).reshape(3, 3) * volume.GetSpacing()
-    across = slice_axis(matrix, axis)
+    across = slice_axis(matrix, axis, volume.GetSize())
     images, masks = (slices_first(sitk.GetArrayFromImage(part), across) for part in (volume, mask))
     column_mm, row_mm = (step for place, step in enumerate(volume.GetSpacing()) if place != across)
     return [

@@ -81,7 +81,7 @@ def _slices(path: Path, axis: str) -> FloatArray:
         return voxels[None]
     direction = np.eye(4)
     direction[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    return slices_first(voxels, slice_axis(direction, axis))
+    return slices_first(voxels, slice_axis(direction, axis, voxels.shape[::-1]))
 
 
 def _read(path: Path) -> FloatArray:
