@@ -17,8 +17,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..core.geometry import slice_axis, slices_first
+from ..core.geometry import slices_first
 from .borders import FloatArray, PixelSize
+from .test_sets import grey_image, slice_axis_of
 
 SUNNYBROOK_PIXEL_MM = 1.367  # the pictures do not state theirs; 1.3672 is that of the DICOM slices at hand
 PHASES = 20  # of each location, numbered one after the other
@@ -107,9 +108,9 @@ def own_outlined(
         raise ValueError(f"{len(volumes)} volumes need as many label files, not {len(labels)}")
     found: list[Outlined] = []
     for number, path in enumerate(volumes):
-        volume = _read(path)
-        if volume.GetDimension() != 3 or volume.GetNumberOfComponentsPerPixel() != 1:
-            raise ValueError(f"{path} is not a grey-level volume")
+        volume = grey_image(path)
+        if volume.GetDimension() != 3:
+            raise ValueError(f"{path} is one slice, not a volume")
         found += _slices(
             path, volume, _mask_on(volume, path, None if labels is None else labels[number], segment), axis
         )
@@ -128,9 +129,7 @@ def _mask_on(volume: sitk.Image, path: Path, labels: Path | None, segment: str |
 
 
 def _slices(path: Path, volume: sitk.Image, mask: sitk.Image, axis: str) -> list[Outlined]:
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(volume.GetDirection()).reshape(3, 3) * volume.GetSpacing()
-    across = slice_axis(matrix, axis, volume.GetSize())
+    across = slice_axis_of(volume, axis)
     images, masks = (slices_first(sitk.GetArrayFromImage(part), across) for part in (volume, mask))
     column_mm, row_mm = (step for place, step in enumerate(volume.GetSpacing()) if place != across)
     return [

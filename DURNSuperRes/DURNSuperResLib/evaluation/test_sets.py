@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..core.geometry import slice_axis, slices_first
+from ..scene import nifti
 
 FloatArray = NDArray[np.float64]
 
@@ -70,18 +71,40 @@ def own_volumes(files: Iterable[Path], axis: str = "auto") -> TestSet:
 
 
 def _slices(path: Path, axis: str) -> FloatArray:
+    image = grey_image(path)
+    voxels = sitk.GetArrayFromImage(image).astype(np.float64)
+    return voxels[None] if voxels.ndim == 2 else slices_first(voxels, slice_axis_of(image, axis))
+
+
+def slice_axis_of(image: sitk.Image, axis: str) -> int:
+    """The axis across the slices of a volume: that of the choice, or by its spacing."""
+    direction = np.eye(4)
+    direction[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    return slice_axis(direction, axis, image.GetSize())
+
+
+def grey_image(path: Path) -> sitk.Image:
+    """A slice or volume of grey levels from a file.
+
+    Raises:
+        ValueError: a file that cannot be read, is no grey-level image, or holds NaN or infinite voxels.
+    """
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise ValueError(f"{path} cannot be read as a volume") from error
     if image.GetDimension() not in (2, 3) or image.GetNumberOfComponentsPerPixel() != 1:
         raise ValueError(f"{path} is not a grey-level image of two or three dimensions")
-    voxels = sitk.GetArrayFromImage(image).astype(np.float64)
-    if voxels.ndim == 2:
-        return voxels[None]
-    direction = np.eye(4)
-    direction[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    return slices_first(voxels, slice_axis(direction, axis, voxels.shape[::-1]))
+    if not np.isfinite(sitk.GetArrayViewFromImage(image)).all() or not _is_finite(path):
+        raise ValueError(f"{path} holds NaN or infinite voxels")
+    return image
+
+
+def _is_finite(path: Path) -> bool:
+    """Whether all voxels of a NIfTI file are finite, which ITK does not tell; True for others."""
+    if not path.name.lower().endswith(nifti.ENDINGS):
+        return True
+    return all(bool(np.isfinite(voxels).all()) for voxels in nifti.volumes(path, nifti.read_header(path)))
 
 
 def _read(path: Path) -> FloatArray:
