@@ -43,6 +43,7 @@ th, td { text-align: left; vertical-align: top; padding: .15em .6em .15em 0; ove
 th { width: 9em; font-weight: normal; color: #555; }
 .figures { margin: .6em 0; }
 .figures th { width: auto; }
+.figures th, .figures td { overflow-wrap: normal; }
 figure { margin: 1em 0 0; display: grid; gap: 6px; }
 figure img { width: 100%; display: block; background: #000; }
 figcaption { color: #555; }

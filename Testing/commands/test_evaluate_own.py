@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from evaluation.hearts import heart, mask, pixel
 
 from DURNSuperResLib import cli
+from evaluation.hearts import heart, mask, pixel
 
 ASKED = ("--degradation", "kspace", "--scale", "2")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluation.hearts import heart, pixel, rays
 
 from DURNSuperResLib.evaluation.areas import area_of, closed, ejection_fraction
 from DURNSuperResLib.evaluation.borders import border_of
+from evaluation.hearts import heart, pixel, rays
 
 
 @pytest.mark.parametrize("radius", [16.0, 25.0])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluation.hearts import X, Y, heart, mask, pixel, rays
 from numpy.typing import NDArray
 
 from DURNSuperResLib.core.signal.phantom import EDGE_BLUR_MM, FIELD_OF_VIEW_MM, Ellipse
 from DURNSuperResLib.core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
 from DURNSuperResLib.evaluation.borders import Border, Rays, border_of, is_bright_inside
+from evaluation.hearts import X, Y, heart, mask, pixel, rays
 
 
 def measured(image: NDArray, outline: Rays | None = None) -> Border:

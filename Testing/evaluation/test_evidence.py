@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation.hearts import heart, mask, pixel
 
 from DURNSuperResLib.evaluation import summary
 from DURNSuperResLib.evaluation.claim import ITEMS
@@ -18,6 +17,7 @@ from DURNSuperResLib.evaluation.findings import Finding, examine
 from DURNSuperResLib.evaluation.methods import INTERPOLATIONS, compared
 from DURNSuperResLib.evaluation.motion import Steadiness
 from DURNSuperResLib.evaluation.outlined import DIASTOLE, SYSTOLE, Outlined
+from evaluation.hearts import heart, mask, pixel
 
 HEARTS = (("SC-N-07", 25.0, DIASTOLE), ("SC-N-07", 18.0, SYSTOLE), ("SC-HYP-08", 22.0, DIASTOLE))
 

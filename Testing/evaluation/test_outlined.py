@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from evaluation.hearts import heart, mask, pixel
 
 from DURNSuperResLib.evaluation.outlined import DIASTOLE, SYSTOLE, group_of, own_outlined, sunnybrook_outlined
+from evaluation.hearts import heart, mask, pixel
 
 
 @pytest.fixture

@@ -20,6 +20,6 @@ def evidence(options: argparse.Namespace) -> None:
     if not options.verbose:
         logging.getLogger(__package__.partition(".")[0]).setLevel(logging.WARNING)  # not a line for each slice
     scales = tuple(options.scale or SCALES)
-    found = gather(options.data, scales, options.every, print if not options.quiet else lambda _: None)
-    for path in write_page(found, options.output):
-        print(path)
+    told = (lambda _: None) if options.quiet else print
+    for path in write_page(gather(options.data, scales, options.every, told), options.output):
+        told(path)

@@ -61,11 +61,12 @@ agreement of the model.*""",
 Fourier ring correlation with the truth stays at or above one half, 1 being the highest that was acquired: what a
 method shows beyond 1 is its own. Patches of 32 pixels, every 16: in how many is detail added that can be seen (0.2 %
 of the intensity range), and in how many of those does it not correlate with the truth's (invented: below 1/7; less
-than half right: below 1/2). That is the idea of P. Kc et al., *sFRC for assessing hallucinations in medical image
-restoration* (arXiv 2603.04673), in own code and looking only at what was added. What an interpolation adds beyond the
-acquired band is a mirror image of the band itself, so nearly all of it is invented; zero filling adds nothing but
-what clipping to 0 to 1 adds. Rings reach into the corners of the acquired square, so that even zero filling is real
-to a little above 1. One subject allows no interval.""",
+than half right: below 1/2). The first limit is lenient: noise in the place of detail passes it by chance in every
+third patch, the second in one of ten. That is the idea of P. Kc et al., *sFRC for assessing hallucinations in medical
+image restoration* (arXiv 2603.04673), in own code and looking only at what was added. What an interpolation adds
+beyond the acquired band is a mirror image of the band itself, so nearly all of it is invented; zero filling adds
+nothing but what clipping to 0 to 1 adds. Rings reach into the corners of the acquired square, so that even zero
+filling is real to a little above 1. One subject allows no interval.""",
     "Rings": """*Ring correlation at the same scale as the picture below. 1: the image says what the truth says; 0: it
 has nothing to do with it.*""",
     "Who": """The patients' names tell their group. One or two patients a group show that none falls out; they cannot
