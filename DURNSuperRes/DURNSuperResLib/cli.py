@@ -111,10 +111,10 @@ def _view(options: argparse.Namespace) -> None:
     view(options)
 
 
-def _models(_: argparse.Namespace) -> None:
+def _models(options: argparse.Namespace) -> None:
     from .commands.models import models
 
-    models()
+    models(options.cards)
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -143,6 +143,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluate(options)
 
 
+def _evidence(options: argparse.Namespace) -> None:
+    from .commands.evidence import evidence
+
+    evidence(options)
+
+
 def command_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
@@ -150,7 +156,7 @@ def command_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_upscale, _add_info, _add_compare, _add_view, _add_models, _add_demo, _add_evaluate):
+    for add in (_add_upscale, _add_info, _add_compare, _add_view, _add_models, _add_demo, _add_evaluate, _add_evidence):
         add(commands)
     return parser
 
@@ -232,7 +238,8 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_models(commands: argparse._SubParsersAction) -> None:
-    _command(commands, "models", _models, "List the bundled models.")
+    parser = _command(commands, "models", _models, "List the bundled models.")
+    parser.add_argument("--cards", type=Path, metavar="FOLDER", help="also write each model's card as a page to print")
 
 
 def _add_demo(commands: argparse._SubParsersAction) -> None:
@@ -260,6 +267,22 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    text = "label file of each volume, in their order, such as Slicer saves: how borders and areas change; repeatable"
+    parser.add_argument("--segmentation", type=Path, action="append", metavar="FILE", help=text)
+    parser.add_argument("--segment", metavar="NAME", help="which segment or label value of it; all by default")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="figures and pictures; also .html")
+    parser.add_argument("--overwrite", action="store_true", help="replace a report that exists")
+
+
+def _add_evidence(commands: argparse._SubParsersAction) -> None:
+    text = "Write the page of evidence: borders, areas, invented detail, patients, time."
+    parser = _command(commands, "evidence", _evidence, text)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder that holds cmr/: the project's validation sets"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for EVIDENCE.md and its pictures")
+    parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take one slice in N, to try it out (1)")
 
 
 if __name__ == "__main__":

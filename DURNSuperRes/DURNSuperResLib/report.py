@@ -41,6 +41,9 @@ h2 { font-size: 1em; margin: 0; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .15em .6em .15em 0; overflow-wrap: anywhere; }
 th { width: 9em; font-weight: normal; color: #555; }
+.figures { margin: .6em 0; }
+.figures th { width: auto; }
+.figures th, .figures td { overflow-wrap: normal; }
 figure { margin: 1em 0 0; display: grid; gap: 6px; }
 figure img { width: 100%; display: block; background: #000; }
 figcaption { color: #555; }
@@ -67,9 +70,14 @@ class Row:
 
 def write_report(path: Path, entries: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -> None:
     """Write ``entries`` (sections of names and values) to ``path`` as JSON, and the page beside it as ``.html``."""
+    write_json(path, entries)
+    page_of(path).write_text(page(entries, rows), encoding="utf-8")
+
+
+def write_json(path: Path, entries: Mapping[str, Any]) -> None:
+    """Write ``entries`` to ``path`` as JSON, the notice first."""
     text = json.dumps({"notice": NOTICE, **entries}, indent=2, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
-    page_of(path).write_text(page(entries, rows), encoding="utf-8")
 
 
 def page_of(path: Path) -> Path:
@@ -79,13 +87,25 @@ def page_of(path: Path) -> Path:
 
 def page(entries: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -> str:
     """The HTML page."""
-    sections = "".join(_section(LABELS.get(name, name), values) for name, values in entries.items() if values)
+    sections = "".join(section(LABELS.get(name, name), values) for name, values in entries.items() if values)
+    return document("DURNSuperRes report", f"{_strip(rows)}<main>\n{sections}</main>")
+
+
+def document(title: str, body: str) -> str:
+    """An HTML page with the notice, in the style of all reports."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>DURNSuperRes report</title><style>{STYLE}</style></head><body>\n"
-        f'<h1>DURNSuperRes report</h1>\n<p class="notice">{html.escape(NOTICE)}</p>\n'
-        f"{_strip(rows)}<main>\n{sections}</main>\n</body></html>\n"
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>\n"
+        f'<h1>{html.escape(title)}</h1>\n<p class="notice">{html.escape(NOTICE)}</p>\n'
+        f"{body}\n</body></html>\n"
     )
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """A table in HTML, its first row the head."""
+    lines = [f'<table class="figures"><tr>{"".join(f"<th>{html.escape(text)}</th>" for text in rows[0])}</tr>']
+    lines += [f"<tr>{''.join(f'<td>{html.escape(text)}</td>' for text in row)}</tr>" for row in rows[1:]]
+    return "\n".join([*lines, "</table>\n"])
 
 
 def sha256_of(path: Path) -> str:
@@ -126,7 +146,8 @@ def _hash_of_file(path: Path) -> Any:
     return found
 
 
-def _section(title: str, values: Mapping[str, Any]) -> str:
+def section(title: str, values: Mapping[str, Any]) -> str:
+    """A section of names and values in HTML."""
     lines = [f"<section><h2>{html.escape(title)}</h2><table>"]
     for name, value in values.items():
         if value is not None:
@@ -158,7 +179,7 @@ def _strip(rows: Sequence[Row]) -> str:
         if row.uncertainty is not None:
             pictures.append(_heat(row.uncertainty / (top or 1.0)))
         names = ("before", "after", "uncertainty")
-        images = "".join(_image(data, f"{row.label}, {name}") for data, name in zip(pictures, names, strict=False))
+        images = "".join(image(data, f"{row.label}, {name}") for data, name in zip(pictures, names, strict=False))
         figures.append(f'<figure style="grid-template-columns: repeat({len(pictures)}, 1fr)">{images}</figure>\n')
     caption = "From left to right: before (pixels as they are), after"
     caption += f", uncertainty (black: none, white: {top:.3g} intensity units and more)" if maps else ""
@@ -168,7 +189,8 @@ def _strip(rows: Sequence[Row]) -> str:
     )
 
 
-def _image(pixels: NDArray[np.uint8], label: str) -> str:
+def image(pixels: NDArray[np.uint8], label: str) -> str:
+    """A picture in HTML, its PNG within."""
     data = base64.b64encode(png(pixels)).decode("ascii")
     return f'<img alt="{html.escape(label)}" src="data:image/png;base64,{data}">'
 

@@ -29,7 +29,7 @@ from DURNSuperResLib.scene.sequences import add_item, new_sequence
 REPOSITORY = layout.REPOSITORY
 READERS = tuple(f"Documentation/{reader}.md" for reader in ("Radiographer", "Scripts", "Physicist"))
 SCRIPTS = "Documentation/Scripts.md"
-DOCUMENTS = ("README.md", *READERS, "CONTRIBUTING.md", "Training/README.md")
+DOCUMENTS = ("README.md", *READERS, "Documentation/EVIDENCE.md", "CONTRIBUTING.md", "Training/README.md")
 INSTALLS = "installs packages from the network; test_wheel.py installs the wheel and runs the demo without"
 BUILDS = "needs a Slicer build tree; test_extension.py configures against a stand-in"
 BY_CI = "run by .ci/run, over the whole checkout"
@@ -55,6 +55,8 @@ NOT_RUN = {
     "ctest --test-dir ../DURNSuperRes-build --output-on-failure": BUILDS,
     "cmake --build ../DURNSuperRes-build --target package": BUILDS,
     "durn-superres evaluate --data DATA --protocol targets": LONG,
+    "durn-superres evidence --data DATA -o Documentation": "takes minutes, over all of DATA; Testing/evaluation writes "
+    "the page from analytic hearts",
     "durn-superres upscale cohort/ -o results/ --recursive --dask tcp://head:8786": "needs a cluster",
     "durn-superres view heart.nrrd heart_x2.nrrd": SERVES,
     "durn-superres view study/ --series 1": SERVES,

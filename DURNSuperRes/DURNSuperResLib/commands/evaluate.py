@@ -8,19 +8,13 @@ import logging
 
 from ..core.network.models import families, model_for
 from ..core.options import SCALES
-from ..evaluation.scores import (
-    DURN_VARIANTS,
-    METHODS,
-    Ranking,
-    Score,
-    TestSet,
-    other_vendor_cine,
-    own_volumes,
-    rank_uncertainty,
-    score,
-    sunnybrook_validation,
-)
+from ..evaluation.methods import DURN_VARIANTS, METHODS
+from ..evaluation.ranking import Ranking, rank_uncertainty
+from ..evaluation.scores import Score, score
 from ..evaluation.targets import REFERENCE, TABLES, TOLERANCE
+from ..evaluation.test_sets import TestSet, other_vendor_cine, own_volumes, sunnybrook_validation
+from .evaluate_own import evaluate_own
+from .reporting import check_report
 
 SETS = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}
 
@@ -39,6 +33,7 @@ def evaluate(options: argparse.Namespace) -> None:
     scales = options.scale or [scale for scale in SCALES if options.model in families(scale)] or SCALES
     for scale in scales:
         model_for(scale, options.model)
+    _check_outlines(options)
     test_sets = _test_sets(options)
     degradations = options.degradation or ["bicubic"]
     if options.protocol == "targets":
@@ -53,8 +48,10 @@ def evaluate(options: argparse.Namespace) -> None:
                 if options.uncertainty:
                     place = f"{test_set.name} {degradation} x{scale}"
                     rankings[place] = _ranking(test_set, degradation, scale, options.model)
+    own = evaluate_own(options, scales, degradations) if options.segmentation or options.report else {}
     if options.json:
-        content = _plain(results) | ({"uncertainty": _plain_rankings(rankings)} if rankings else {})
+        content = _plain(results) | ({"borders": own} if own else {})
+        content |= {"uncertainty": _plain_rankings(rankings)} if rankings else {}
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     if options.protocol == "targets":
         _calibrate(results)
@@ -69,6 +66,15 @@ def _test_sets(options: argparse.Namespace) -> list[TestSet]:
         raise ValueError("give volumes to evaluate on, or --data with the folder that holds cmr/")
     names = SETS if options.protocol == "targets" else [options.set]
     return [SETS[name](options.data) for name in names]
+
+
+def _check_outlines(options: argparse.Namespace) -> None:
+    if (options.segmentation or options.report) and not options.volumes:
+        raise ValueError("label files and reports belong to volumes of your own; for --data there is evidence")
+    if options.segment and not options.segmentation:
+        raise ValueError("--segment names a segment of a --segmentation, which is missing")
+    if options.report:
+        check_report(options.report, options.overwrite)
 
 
 def _table(test_set: TestSet, degradation: str, scale: int, options: argparse.Namespace) -> list[Score]:

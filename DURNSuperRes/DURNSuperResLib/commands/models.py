@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..core.network.models import ModelCard, available_models, model_for
 from ..core.options import DEFAULT_MODEL
 
 
-def models() -> None:
-    """Print a paragraph for each model."""
+def models(cards: Path | None = None) -> None:
+    """Print a paragraph for each model, and write the page of each card into the folder ``cards``."""
     for card in available_models():
         training = card.details.get("training", {})
         print(f"{card.family}  x{card.scale}  {card.details.get('parameters', '?')} parameters  {card.sha256[:12]}")
@@ -17,6 +19,11 @@ def models() -> None:
         pixels = " to ".join(str(edge) for edge in domain.get("input_pixel_mm", ["not stated"]))
         print(f"    domain: {domain.get('images', 'not stated')}; trained on input pixels of {pixels} mm")
     print("bicubic  x2, x3, x4  needs no torch")
+    if cards:
+        from ..evaluation.cards import write_cards  # NumPy comes in here; the list alone answers at once
+
+        for path in write_cards(available_models(), cards):
+            print(path)
 
 
 def _cost_and_quality(card: ModelCard) -> str:

@@ -1,0 +1,43 @@
+"""``durn-superres evaluate`` on volumes of one's own with an outline or a report: borders, areas, invention, a page."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ..evaluation.findings import examine
+from ..evaluation.methods import compared
+from ..evaluation.outlined import Outlined, own_outlined
+from ..evaluation.own_page import Own, page, plain, tables
+from ..report import page_of, write_json
+
+
+def evaluate_own(options: argparse.Namespace, scales: Sequence[int], degradations: Sequence[str]) -> dict[str, Any]:
+    """Print the tables, write the report if asked for, and return the figures by degradation and scale.
+
+    Raises:
+        ValueError: volumes or label files that cannot be used.
+    """
+    slices = own_outlined(options.volumes, options.segmentation, options.segment, options.slice_axis)
+    owns = [_examined(slices, scale, degradation, options.model) for degradation in degradations for scale in scales]
+    for own in owns:
+        print(own.title)
+        for rows in tables(own):
+            _print(rows)
+    figures = {f"{own.degradation} x{own.scale}": plain(own) for own in owns}
+    if options.report:
+        write_json(options.report, figures)
+        page_of(options.report).write_text(page(owns), encoding="utf-8")
+    return figures
+
+
+def _examined(slices: Sequence[Outlined], scale: int, degradation: str, model: str) -> Own:
+    found = examine(slices, scale, degradation, compared(scale, model), None)
+    return Own(tuple(slices), scale, degradation, model, found)
+
+
+def _print(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
