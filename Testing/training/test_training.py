@@ -25,6 +25,11 @@ from Training.start import take_over
 from Training.task import OPTIMIZERS, DurnTask, steps_of, trained_network
 from Training.train import main, train
 
+pytestmark = [  # Lightning's remarks on runs that are resumed and branched on purpose, and on itself
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* is not empty"),
+    pytest.mark.filterwarnings("ignore:The dirpath has changed"),
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec"),
+]
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").rglob("*.yaml"))
 
 

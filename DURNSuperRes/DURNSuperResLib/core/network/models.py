@@ -94,6 +94,9 @@ class ModelCard:
 def available_models(folder: Path = WEIGHTS_FOLDER) -> tuple[ModelCard, ...]:
     """The bundled models, by scale and name; needs no torch.
 
+    >>> sorted({card.scale for card in available_models()})
+    [2, 3, 4]
+
     Raises:
         ModelError: a card that cannot be used.
     """
@@ -103,6 +106,9 @@ def available_models(folder: Path = WEIGHTS_FOLDER) -> tuple[ModelCard, ...]:
 
 def families(scale: int, folder: Path = WEIGHTS_FOLDER) -> tuple[str, ...]:
     """The names of the models that are there for ``scale``, the default first.
+
+    >>> model_for(2).name
+    'durn-light-x2'
 
     Raises:
         ModelError: a card that cannot be used.

@@ -27,6 +27,9 @@ LEAST_DROP = 10.0  # dB; the spectra of acquired images fall by 3 to 7 dB from b
 class Resolution:
     """Pixels of a stack, and what of them zero filling left.
 
+    >>> str(Resolution((1.4, 1.4), (1.0, 0.5)))
+    '1.40 mm pixels, about 1.4 x 2.8 mm effective'
+
     Attributes:
         pixel_mm: distance of pixel centres between columns and between rows.
         acquired: share of k-space along the same two axes that holds signal; 1 where no edge was found.
