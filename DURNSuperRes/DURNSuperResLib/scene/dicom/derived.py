@@ -307,7 +307,7 @@ def _explain(image: FileDataset, source: Frame, series: Series) -> None:
     if series.method == "durn":
         card = model_for(series.scale, series.model)
         how += f", model {card.name}, weights SHA-256 {card.sha256}"
-        versions += [card.name, f"SHA-256 {card.sha256[:56]}"]
+        versions += [card.name, f"SHA-256 {card.sha256[:55]}"]  # with padding 64 characters, the most of LO
     image.DerivationDescription = f"{software}: {how}. {NOTICE}"
     image.ImageComments = NOTICE
     image.DerivationCodeSequence = [_code(*RESAMPLING)]
