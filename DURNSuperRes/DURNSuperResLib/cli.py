@@ -18,7 +18,7 @@ from .commands.progress import progress_bar
 from .core.monitor import Cancelled
 from .core.network.memory import keep_freed_memory
 from .core.network.models import ModelError
-from .core.options import DEGRADATION_NAMES, SCALES
+from .core.options import DEGRADATION_NAMES, PHASE_ORDERS, SCALES
 from .version import NOTICE, __version__
 
 VIEWER_PACKAGES = ("aiohttp", "PIL", "trame_client", "trame_rca", "trame_server")
@@ -172,6 +172,7 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     text = ".nrrd, .nii, .nii.gz or .mha file; .seq.nrrd or .nii.gz of a cine; DICOM folder for DICOM input"
     parser.add_argument("-o", "--output", type=Path, required=True, help=text)
     parser.add_argument("--series", help="number, view or description of a stack of the folder, as info lists them")
+    _add_order(parser)
     arguments.add_options(parser, *arguments.ARGUMENTS)
     text = "write the standard deviation over the eight to this file, .nrrd or the like; 8 x slower"
     parser.add_argument("--uncertainty", type=Path, metavar="FILE", help=text)
@@ -191,6 +192,12 @@ def _add_info(commands: argparse._SubParsersAction) -> None:
     parser = _command(commands, "info", _info, "Say what a DICOM folder or a file holds.")
     parser.add_argument("input", type=Path, help="DICOM folder of any depth and mixture, or a file that upscale takes")
     parser.add_argument("--json", action="store_true", help="as JSON, for scripts")
+    _add_order(parser)
+
+
+def _add_order(parser: argparse.ArgumentParser) -> None:
+    text = "what orders the phases of a DICOM cine: TriggerTime, time of acquisition, or InstanceNumber (auto)"
+    parser.add_argument("--order", choices=PHASE_ORDERS, default="auto", help=text)
 
 
 def _add_compare(commands: argparse._SubParsersAction) -> None:
@@ -215,6 +222,7 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("b", type=Path, nargs="?", help="the upscaled one; without, the page offers to make it")
     parser.add_argument("--uncertainty", type=Path, metavar="U", help="map of B's uncertainty to lay over it")
     parser.add_argument("--series", help="stack of a DICOM folder, as for upscale")
+    _add_order(parser)
     arguments.add_options(parser, "slice_axis")
     arguments.add_options(parser, "device")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve at; other machines reach none but this")

@@ -8,5 +8,6 @@ DEFAULT_MODEL = "durn-light"
 SCALES = (2, 3, 4)
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+PHASE_ORDERS = ("auto", "trigger", "acquisition", "instance")
 SLICE_AXES = ("auto", "i", "j", "k")
 DEGRADATION_NAMES = ("bicubic", "kspace", "hamming", "tukey", "partial-fourier", "noise")

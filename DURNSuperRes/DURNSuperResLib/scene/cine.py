@@ -24,7 +24,7 @@ def load_cine(stack: Stack) -> slicer.vtkMRMLSequenceNode:
     for number, time in enumerate(stack.times):
         add_item(sequence, reader.phase(number), stack.ijk_to_ras, f"{time:g}" if not stack.timed else f"{time:.3f}")
     sequence.SetName(current_scene().GenerateUniqueName(sequence.GetName()))
-    return current_scene().AddNode(sequence)
+    return described(current_scene().AddNode(sequence), stack)
 
 
 def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
@@ -39,6 +39,15 @@ def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
     slicer.util.updateVolumeFromArray(node, voxels)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(stack.ijk_to_ras))
     node.CreateDefaultDisplayNodes()
+    return described(node, stack)
+
+
+def described(node: slicer.vtkMRMLNode, stack: Stack) -> slicer.vtkMRMLNode:
+    """Let a node know what its DICOM headers say of the kind of image, for the check of the domain."""
+    kind, modality, sequence = stack.first.kind[:3]
+    for name, value in (("ImageType", f"\\\\{kind}"), ("Modality", modality), ("ScanningSequence", sequence)):
+        if value:
+            node.SetAttribute(f"DICOM.{name}", value)
     return node
 
 

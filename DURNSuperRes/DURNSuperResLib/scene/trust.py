@@ -9,12 +9,12 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.geometry import slice_axis, slices_first, voxel_spacing
+from ..core.geometry import slices_first, voxel_spacing
 from ..core.network.domain import refusal_of, warnings_of
 from ..core.network.models import model_for
 from ..core.signal.spectrum import Resolution, resolution_of
 from ..core.upscaling import Upscaling
-from .nodes import VolumeError, ijk_to_ras_of
+from .nodes import VolumeError, axis_across, ijk_to_ras_of
 from .provenance import ATTRIBUTE_PREFIX
 
 DICOM_PREFIX = "DICOM."
@@ -81,7 +81,7 @@ def resolution_of_node(node: slicer.vtkMRMLNode) -> Resolution:
     count = node.GetNumberOfDataNodes() if node.IsA("vtkMRMLSequenceNode") else 0
     volumes = [node.GetNthDataNode(n) for n in range(count)] or [node]
     matrix = ijk_to_ras_of(volumes[0])
-    axis = slice_axis(matrix)
+    axis = axis_across(volumes[0])
     slices = [slices_first(slicer.util.arrayFromVolume(volume), axis) for volume in volumes]
     return resolution_of(slices, _pixel_mm(matrix, axis))
 

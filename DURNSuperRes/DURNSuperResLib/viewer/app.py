@@ -94,6 +94,7 @@ class Viewer:
         state.update({"scale": SCALES[0], "scales": SCALES, "method": METHODS[0]})
         models = {str(scale): families(scale) for scale in SCALES}
         state.update({"methods": METHOD_LABELS, "models": models, "model": DEFAULT_MODEL})
+        self._tell()
         self._show()
         state.change(*FROM_PAGE)(self._take)
         state.change("smooth")(self._take_smooth)
@@ -129,6 +130,7 @@ class Viewer:
             self._opening = False
         with self._state:
             self._state.update({"playing": False, "panel": False, "layout": "side", "smooth": False})
+            self._tell()
             self._show()
         return web.Response()
 
@@ -169,6 +171,11 @@ class Viewer:
         logger.warning("%s", error)
         with self._state:
             self._state.update({"note": " ".join(str(error).split()), "note_bad": True})
+
+    def _tell(self) -> None:
+        """Show what a reader should know of the images on show."""
+        with self._state:
+            self._state.update({"note": "; ".join(self._session.notes), "note_bad": False})
 
     def _key(self, key: str) -> None:
         session, state = self._session, self._state
@@ -222,6 +229,7 @@ class Viewer:
 
         try:
             await asyncio.to_thread(self._session.upscale, how, progress)
+            self._tell()
         except Cancelled:
             pass
         except FAILURES as error:

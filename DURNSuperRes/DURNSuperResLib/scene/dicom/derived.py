@@ -31,8 +31,8 @@ from ...core.options import DEFAULT_MODEL
 from ...core.upscaling import Upscaling
 from ...version import NOTICE, __version__
 from .frames import MR_CLASSES, Frame, Tags, quiet_pydicom
-from .pixels import rescaling
 from .plain import DicomError
+from .reading import read_dataset
 from .stacks import Stack
 
 COPIED = {
@@ -54,6 +54,7 @@ EMPTY_IF_UNKNOWN = (  # type 2 in PS3.3 C.7.1 to C.8.3: present, be it without a
     *("MRAcquisitionType", "EchoTime", "EchoTrainLength", "SliceThickness", "RepetitionTime"),
 )
 KNOWN_DEFAULTS = {"ScanningSequence": "RM", "SequenceVariant": "NONE", "PhotometricInterpretation": "MONOCHROME2"}
+WINDOW = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation")
 NAME = "IM_{:04d}_{:04d}.dcm"
 OURS = re.compile(r"IM_\d{4,}_\d{4,}\.dcm")
 SOURCE_IMAGE = ("121322", "Source image for image processing operation")
@@ -191,12 +192,7 @@ def _series(stack: Stack, phase: Phase, scale: int, method: str, model: str) -> 
 
 def _scaling(stack: Stack, phase: Phase) -> Scaling:
     """The source's own units if 16 bits hold them and they are not too coarse, else steps that are a power of two."""
-    slopes = set()
-    for path in {image.path for images in stack.frames for image in images}:
-        with quiet_pydicom():
-            data = pydicom.dcmread(path, stop_before_pixels=True)
-        frames = (image for images in stack.frames for image in images if image.path == path)
-        slopes |= {rescaling(Tags(data, image.number)) for image in frames}
+    slopes = {(image.stored.slope, image.stored.intercept) for images in stack.frames for image in images}
     slope, intercept = slopes.pop() if len(slopes) == 1 else (min(abs(slope) for slope, _ in slopes), 0.0)
     slope = abs(slope)
     low, high = np.inf, -np.inf
@@ -224,8 +220,9 @@ def _image(stack: Stack, number: int, place: int, pixels: NDArray, series: Serie
     if pixels.shape != wanted:
         raise DicomError(f"the enlarged slices are {pixels.shape}, not {wanted}")
     with quiet_pydicom():
-        data = pydicom.dcmread(source.path, stop_before_pixels=True)
+        data = read_dataset(source.path, pixels=False)
         image = _copied(Tags(data, source.number))
+        _show_high_values_bright(image)
         _identify(image, source, series)
         _place(image, source, stack, series.scale)
         _time(image, source, stack, number, place)
@@ -254,6 +251,15 @@ def _copied(tags: Tags) -> FileDataset:
     if "IR" in sequence and (inversion := tags.number("InversionTime")) is not None:
         image.InversionTime = format_number_as_ds(inversion)
     return image
+
+
+def _show_high_values_bright(image: FileDataset) -> None:
+    """What was stored as MONOCHROME1 has been inverted; its window does not fit any more."""
+    if image.PhotometricInterpretation != "MONOCHROME2":
+        for keyword in WINDOW:
+            if keyword in image:
+                delattr(image, keyword)
+    image.PhotometricInterpretation = "MONOCHROME2"
 
 
 def _identify(image: FileDataset, source: Frame, series: Series) -> None:
@@ -307,7 +313,7 @@ def _explain(image: FileDataset, source: Frame, series: Series) -> None:
     if series.method == "durn":
         card = model_for(series.scale, series.model)
         how += f", model {card.name}, weights SHA-256 {card.sha256}"
-        versions += [card.name, f"SHA-256 {card.sha256[:55]}"]  # with padding 64 characters, the most of LO
+        versions += [card.name, f"SHA-256 {card.sha256[:48]}"]
     image.DerivationDescription = f"{software}: {how}. {NOTICE}"
     image.ImageComments = NOTICE
     image.DerivationCodeSequence = [_code(*RESAMPLING)]
