@@ -64,7 +64,15 @@ def train(
         output: the run's folder.
         resume: go on from the last checkpoint in ``output``, if there is one.
         branch_from: where ``output`` has none to resume from, go on from this one of another run.
+
+    Raises:
+        ValueError: steps after the last validation, which would be lost: only there are checkpoints written.
     """
+    if config["max_steps"] % config["validate_every"]:
+        raise ValueError(
+            f"{config['max_steps']} steps are no multiple of validate_every, {config['validate_every']}: "
+            "the last ones would not be kept"
+        )
     pl.seed_everything(config["seed"])
     own = output / "last.ckpt"
     checkpoint = own if resume and own.exists() else branch_from

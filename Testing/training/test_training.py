@@ -25,6 +25,11 @@ from Training.start import take_over
 from Training.task import OPTIMIZERS, DurnTask, steps_of, trained_network
 from Training.train import main, train
 
+pytestmark = [  # Lightning's remarks on runs that are resumed and branched on purpose, and on itself
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* is not empty"),
+    pytest.mark.filterwarnings("ignore:The dirpath has changed"),
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec"),
+]
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").rglob("*.yaml"))
 
 
@@ -143,6 +148,7 @@ def test_configurations_say_what_training_needs(path: Path) -> None:
     assert f"x{config['architecture']['scale']}" in path.stem
     assert set(config["degradations"]) <= set(DEGRADATIONS)
     assert config["warmup_steps"] < config["max_steps"]
+    assert config["max_steps"] % config["validate_every"] == 0
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
@@ -286,3 +292,8 @@ def test_a_student_is_measured_against_its_teacher(tiny_data: Path, tmp_path: Pa
     assert losses[0] > 0.1
     assert losses[1] == pytest.approx(0.75 * losses[0])
     assert losses[2] == pytest.approx(0, abs=1e-6)
+
+
+def test_steps_that_no_checkpoint_would_keep_are_refused(tiny_data: Path, tmp_path: Path, tiny_config: dict) -> None:
+    with pytest.raises(ValueError, match=r"3 steps are no multiple of validate_every, 2"):
+        train({**tiny_config, "max_steps": 3}, tiny_data, tmp_path)
