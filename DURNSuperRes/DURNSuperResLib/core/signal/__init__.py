@@ -1,0 +1,1 @@
+"""What images are made of, in NumPy alone: k-space, resampling, degradation, intensity, quality, geometry."""
