@@ -46,7 +46,7 @@ class DURNSuperRes(ScriptedLoadableModule):
 
 def registerLayoutsAndSampleData():
     """Make the comparison layouts known, so that a scene saved in one opens in it, and what Sample Data can offer."""
-    from DURNSuperResLib.sample_data import register
+    from DURNSuperResLib.panel.sample_data import register
     from DURNSuperResLib.scene.comparison import register_layouts
 
     if slicer.app.layoutManager() is not None:
@@ -100,7 +100,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from DURNSuperResLib.compare_panel import ComparePanel
+        from DURNSuperResLib.panel.comparison_section import ComparePanel
         from DURNSuperResLib.worker import Worker
 
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/DURNSuperRes.ui"))
@@ -287,7 +287,7 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
     @staticmethod
     def ensureTorch(ask: bool = False) -> None:
         """Install torch through the PyTorch extension where it is missing; raises ``InstallError`` if that fails."""
-        from DURNSuperResLib.install import ensure_torch
+        from DURNSuperResLib.panel.install import ensure_torch
 
         ensure_torch(ask=ask)
 
@@ -316,7 +316,7 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         isValid, reason = self.isValidInputOutputData(inputVolume, outputVolume)
         if not isValid:
             raise ValueError(reason)
-        from DURNSuperResLib.install import check_torch
+        from DURNSuperResLib.panel.install import check_torch
         from DURNSuperResLib.scene.sequences import shown_by_proxy, upscale_sequence
         from DURNSuperResLib.scene.volumes import upscale_volume
 
@@ -366,7 +366,7 @@ class DURNSuperResTest(ScriptedLoadableModuleTest):
         self.test_durnBeatsBicubicOnThePhantom()
 
     def _phantomVolume(self):
-        from DURNSuperResLib.core.phantom import short_axis_phantom
+        from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 
         self.phantom = short_axis_phantom(2, slices=2, size=128)
         volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Phantom")
@@ -388,7 +388,7 @@ class DURNSuperResTest(ScriptedLoadableModuleTest):
         if importlib.util.find_spec("torch") is None:
             self.delayDisplay("torch is not installed: the network was not tested")
             return
-        from DURNSuperResLib.core.quality import psnr
+        from DURNSuperResLib.core.signal.quality import psnr
 
         volume, logic = self._phantomVolume(), DURNSuperResLogic()
         quality = {

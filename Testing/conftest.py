@@ -13,7 +13,7 @@ import pytest
 import slicer
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.scene.app import current_scene
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
-from DURNSuperResLib.core.degradation import DEGRADATIONS, NOISE_SIGMA, rician
-from DURNSuperResLib.evaluation import centre_crop, normalised
+from DURNSuperResLib.core.signal.degradation import DEGRADATIONS, NOISE_SIGMA, rician
+from DURNSuperResLib.evaluation.scores import centre_crop, normalised
 from Training.shapes import ellipses
 
 Image = NDArray[np.float32]

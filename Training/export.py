@@ -17,9 +17,9 @@ from typing import Any
 import torch
 import yaml
 
-from DURNSuperResLib.core.models import WEIGHTS_FOLDER
-from DURNSuperResLib.core.network import DurnConfig
-from DURNSuperResLib.evaluation import other_vendor_cine, score, sunnybrook_validation
+from DURNSuperResLib.core.network.models import WEIGHTS_FOLDER
+from DURNSuperResLib.core.network.network import DurnConfig
+from DURNSuperResLib.evaluation.scores import other_vendor_cine, score, sunnybrook_validation
 from Training.task import trained_network
 
 CURVES_FOLDER = Path(__file__).parent / "curves"

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.degradation import noise_level
-from DURNSuperResLib.evaluation import normalised, other_vendor_cine
+from DURNSuperResLib.core.signal.degradation import noise_level
+from DURNSuperResLib.evaluation.scores import normalised, other_vendor_cine
 from Training.data import sunnybrook
 
 

@@ -18,9 +18,9 @@ import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.network import Durn
-from DURNSuperResLib.core.quality import psnr, ssim
-from DURNSuperResLib.core.resample import bicubic_downscale, bicubic_upscale
+from DURNSuperResLib.core.network.network import Durn
+from DURNSuperResLib.core.signal.quality import psnr, ssim
+from DURNSuperResLib.core.signal.resampling import bicubic_downscale, bicubic_upscale
 from Training.results import markdown
 from Training.task import trained_network
 

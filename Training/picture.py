@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from DURNSuperResLib.core.degradation import DEGRADATIONS
-from DURNSuperResLib.core.quality import psnr
-from DURNSuperResLib.evaluation import METHODS, centre_crop, normalised, sunnybrook_validation
+from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
+from DURNSuperResLib.core.signal.quality import psnr
+from DURNSuperResLib.evaluation.scores import METHODS, centre_crop, normalised, sunnybrook_validation
 
 ERROR_RANGE = 0.1  # of the 99.9th percentile
 SHOWN = 112  # pixels, around the heart

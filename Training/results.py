@@ -9,9 +9,9 @@ import argparse
 import logging
 from pathlib import Path
 
-from DURNSuperResLib.core.degradation import DEGRADATIONS
-from DURNSuperResLib.core.models import available_models
-from DURNSuperResLib.evaluation import METHODS, Score, TestSet, other_vendor_cine, score, sunnybrook_validation
+from DURNSuperResLib.core.network.models import available_models
+from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
+from DURNSuperResLib.evaluation.scores import METHODS, Score, TestSet, other_vendor_cine, score, sunnybrook_validation
 
 INTRODUCTION = """# Results
 

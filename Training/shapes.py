@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.phantom import Ellipse, sampled_in_kspace
+from DURNSuperResLib.core.signal.phantom import Ellipse, sampled_in_kspace
 
 IMAGES = 32
 SEED = 1

@@ -16,8 +16,8 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from DURNSuperResLib.core.network import Durn, in_channels_last
-from DURNSuperResLib.core.quality import psnr
+from DURNSuperResLib.core.network.network import Durn, in_channels_last
+from DURNSuperResLib.core.signal.quality import psnr
 from Training.data import VALIDATED, validation_pairs
 from Training.task import trained_network
 from Training.train import train

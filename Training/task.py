@@ -15,7 +15,7 @@ from pytorch_optimizer import SOAP
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from DURNSuperResLib.core.network import Durn, DurnConfig, in_channels_last
+from DURNSuperResLib.core.network.network import Durn, DurnConfig, in_channels_last
 
 # SOAP (Vyas et al., arXiv 2409.11321) is Adam in the eigenbasis of the gradients' second moments.
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {

@@ -13,7 +13,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .core.engine import Cancelled, upscale_slices
-    from .core.models import ModelCard, ModelError, available_models
+    from .core.network.models import ModelCard, ModelError, available_models
     from .core.options import METHODS
 
 __all__ = ["METHODS", "Cancelled", "ModelCard", "ModelError", "__version__", "available_models", "upscale_slices"]
@@ -24,4 +24,4 @@ _HOMES = {"METHODS": "options", "Cancelled": "engine", "upscale_slices": "engine
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".core.{_HOMES.get(name, 'models')}", __name__), name)
+    return getattr(importlib.import_module(f".core.{_HOMES.get(name, 'network.models')}", __name__), name)

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .commands import batch_options
-from .core.models import ModelError, available_models
+from .core.network.memory import keep_freed_memory
+from .core.network.models import ModelError, available_models
 from .core.options import DEGRADATION_NAMES, DEVICES, METHODS, PRECISIONS, SCALES
-from .memory import keep_freed_memory
 from .progress import ProgressBar
 from .version import NOTICE, __version__
 
@@ -124,7 +124,7 @@ def _models(_: argparse.Namespace) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from .demo import OUTPUTS, PICTURE, run_demo
+    from .evaluation.demo import OUTPUTS, PICTURE, run_demo
     from .scene.storage import read_volume
 
     source = read_volume(options.input) if options.input else None

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from DURNSuperResLib import upscale_slices
-from DURNSuperResLib.core.fused import FusedDurn
-from DURNSuperResLib.core.inference import BATCH_PIXELS, _load
-from DURNSuperResLib.core.models import model_for
-from DURNSuperResLib.core.network import Durn, DurnConfig, in_channels_last
+from DURNSuperResLib.core.network.fused import FusedDurn
+from DURNSuperResLib.core.network.inference import BATCH_PIXELS, _load
+from DURNSuperResLib.core.network.models import model_for
+from DURNSuperResLib.core.network.network import Durn, DurnConfig, in_channels_last
 from DURNSuperResLib.core.options import SCALES
 from Testing.Benchmarks import rivals, whole_runs
 from Testing.Benchmarks.timing import best_seconds, table

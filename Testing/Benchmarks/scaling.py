@@ -25,13 +25,13 @@ import numpy as np
 import SimpleITK as sitk
 from distributed import Client
 
-from DURNSuperResLib.batch import DONE, Ledger, Plan
 from DURNSuperResLib.cli import command_parser
-from DURNSuperResLib.cluster import local_cluster, run_on_dask
-from DURNSuperResLib.cohort import Job, find_jobs
+from DURNSuperResLib.cohort.cluster import local_cluster, run_on_dask
+from DURNSuperResLib.cohort.jobs import Job, find_jobs
+from DURNSuperResLib.cohort.running import DONE, Ledger, Plan
 from DURNSuperResLib.commands.batch import deciding, work
 from DURNSuperResLib.core.engine import upscale_slices
-from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 
 VOLUMES, SLICES, SIZE = 8, 3, 160
 OPTIONS = deciding(command_parser().parse_args(["upscale", "in", "-o", "out", "--device", "cpu"]))

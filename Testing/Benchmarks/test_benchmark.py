@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from DURNSuperResLib.core.network import Durn, DurnConfig
+from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from Testing.Benchmarks import benchmark, rivals
 
 

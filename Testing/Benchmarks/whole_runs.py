@@ -16,7 +16,7 @@ RUN = """
 import json, sys, time
 import numpy as np
 from DURNSuperResLib import upscale_slices
-from DURNSuperResLib.memory import keep_freed_memory
+from DURNSuperResLib.core.network.memory import keep_freed_memory
 keep_freed_memory()  # as the command does
 {setup}
 def peak():
@@ -41,7 +41,7 @@ COMMAND = """
 import sys, time
 start = time.perf_counter()
 from DURNSuperResLib import cli
-from DURNSuperResLib.core import fused
+from DURNSuperResLib.core.network import fused
 spent, first, call = [0.0], [], fused.FusedDurn.__call__
 def timed(network, images):
     began = time.perf_counter()
@@ -86,7 +86,7 @@ def _engine(size: tuple[int, ...], repeats: int) -> dict[str, float]:
 
 def _command(slices: int, size: int) -> dict[str, float]:
     """``durn-superres upscale`` of a NRRD file: whole time, time in the network, time until the first slice is out."""
-    from DURNSuperResLib.core.phantom import short_axis_phantom  # with SimpleITK only in the process that writes
+    from DURNSuperResLib.core.signal.phantom import short_axis_phantom  # with SimpleITK only in the process that writes
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "heart.nrrd"

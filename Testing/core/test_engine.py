@@ -12,15 +12,15 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from DURNSuperResLib import Cancelled, upscale_slices
-from DURNSuperResLib.core import inference
 from DURNSuperResLib.core.engine import Monitor
-from DURNSuperResLib.core.inference import DeviceError, Run, tiles
-from DURNSuperResLib.core.intensity import IntensityMap
-from DURNSuperResLib.core.models import ModelError, model_for
-from DURNSuperResLib.core.network import Durn, DurnConfig
-from DURNSuperResLib.core.quality import psnr
-from DURNSuperResLib.core.resample import bicubic_downscale
-from DURNSuperResLib.evaluation import centre_crop, normalised, sunnybrook_validation
+from DURNSuperResLib.core.network import inference
+from DURNSuperResLib.core.network.inference import DeviceError, Run, tiles
+from DURNSuperResLib.core.network.models import ModelError, model_for
+from DURNSuperResLib.core.network.network import Durn, DurnConfig
+from DURNSuperResLib.core.signal.intensity import IntensityMap
+from DURNSuperResLib.core.signal.quality import psnr
+from DURNSuperResLib.core.signal.resampling import bicubic_downscale
+from DURNSuperResLib.evaluation.scores import centre_crop, normalised, sunnybrook_validation
 
 CPU = torch.device("cpu")
 QUIET = Monitor(0, None, None)

@@ -14,7 +14,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 pytest.importorskip("PySide6", reason="the stand-in desktop needs PySide6; install the test extra")
 
 from desktop.standin import Desktop
-from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.scene.sequences import add_item, new_sequence, shown_by_proxy
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from DURNSuperResLib.sample_data import load_phantom
+from DURNSuperResLib.panel.sample_data import load_phantom
 from DURNSuperResLib.scene.cine import load_cine
 from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
 from DURNSuperResLib.scene.sequences import shown_by_proxy, upscale_sequence

@@ -174,7 +174,7 @@ class Desktop:
             stand_in = types.ModuleType(name)
             vars(stand_in).update(contents)
             monkeypatch.setitem(sys.modules, name, stand_in)
-        monkeypatch.delitem(sys.modules, "DURNSuperResLib.compare_panel", raising=False)
+        monkeypatch.delitem(sys.modules, "DURNSuperResLib.panel.comparison_section", raising=False)
         self.module = self._import_module(monkeypatch)
 
     def panel(self) -> Any:

@@ -51,7 +51,7 @@ def test_a_cancelled_logic_adds_nothing(module, make_node: Callable, heart_slice
 def test_without_torch_the_logic_says_what_to_install(
     module, make_node: Callable, heart_slices: NDArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("DURNSuperResLib.install.torch_is_installed", lambda: False)
+    monkeypatch.setattr("DURNSuperResLib.panel.install.torch_is_installed", lambda: False)
     node = make_node(heart_slices)
     with pytest.raises(RuntimeError, match="PyTorch extension"):
         module.DURNSuperResLogic().process(node)

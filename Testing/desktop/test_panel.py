@@ -16,8 +16,8 @@ import slicer
 from desktop.mrmlwidgets import qMRMLNodeComboBox
 from desktop.standin import Desktop, choose
 from DURNSuperResLib.core import engine
-from DURNSuperResLib.core.models import model_for
-from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.core.network.models import model_for
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.scene.app import sequences_logic
 from DURNSuperResLib.scene.comparison import ONE_VIEW, SIDE_BY_SIDE
 from DURNSuperResLib.scene.sequences import browser_of, sequence_of
@@ -218,7 +218,7 @@ def test_a_failure_is_shown_and_changes_nothing(panel: Any, desktop: Desktop, ma
 def test_without_torch_bicubic_works_and_durn_says_what_to_install(
     panel: Any, desktop: Desktop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("DURNSuperResLib.install.torch_is_installed", lambda: False)
+    monkeypatch.setattr("DURNSuperResLib.panel.install.torch_is_installed", lambda: False)
     with pytest.raises(RuntimeError, match="PyTorch extension"):
         panel.onApplyButton()
     choose(panel.ui.methodComboBox, "Bicubic")
@@ -236,7 +236,7 @@ def test_with_the_pytorch_extension_the_user_is_asked(panel: Any, monkeypatch: p
     extension = type(sys)("PyTorchUtils")
     extension.PyTorchUtilsLogic = PyTorchUtilsLogic
     monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
-    monkeypatch.setattr("DURNSuperResLib.install.torch_is_installed", lambda: False)
+    monkeypatch.setattr("DURNSuperResLib.panel.install.torch_is_installed", lambda: False)
     with pytest.raises(RuntimeError, match="was not installed"):
         panel.onApplyButton()
     assert asked == [{"askConfirmation": True, "torchVersionRequirement": ">=2.1"}]

@@ -14,8 +14,8 @@ import slicer
 
 from desktop import sampledata
 from desktop.standin import Desktop
-from DURNSuperResLib import sample_data
-from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
+from DURNSuperResLib.panel import sample_data
 from DURNSuperResLib.scene.sequences import sequence_of
 
 

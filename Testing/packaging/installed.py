@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ENTRIES = ("DURNSuperRes", "DURNSuperResLib.cli")  # what Slicer loads, and the command
-NEEDS_DESKTOP = {"DURNSuperRes", "DURNSuperResLib.compare_panel"}
+NEEDS_DESKTOP = {"DURNSuperRes", "DURNSuperResLib.panel.comparison_section"}
 RESOURCES = (  # Slicer and Sample Data take these by name, users run the last
     "Icons/DURNSuperRes.png",
     "Icons/DURNHeartPhantom.png",
@@ -46,7 +46,7 @@ def check(folder: Path) -> None:
             raise ImportError(f"{name} comes from elsewhere than {path}")
         waiting += _named(folder, name, path)
     from DURNSuperResLib.core.engine import SCALES
-    from DURNSuperResLib.core.models import model_for
+    from DURNSuperResLib.core.network.models import model_for
 
     for scale in SCALES:
         model_for(scale).load_state_dict()

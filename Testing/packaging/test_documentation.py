@@ -22,8 +22,8 @@ import yaml
 import layout
 from dicoms import write_cine
 from DURNSuperResLib import __version__, cli
-from DURNSuperResLib.core.phantom import short_axis_phantom
-from DURNSuperResLib.sample_data import load_phantom
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
+from DURNSuperResLib.panel.sample_data import load_phantom
 from DURNSuperResLib.scene.sequences import add_item, new_sequence
 
 REPOSITORY = layout.REPOSITORY
@@ -32,7 +32,7 @@ INSTALLS = "installs packages from the network; test_wheel.py installs the wheel
 BUILDS = "needs a Slicer build tree; test_extension.py configures against a stand-in"
 BY_CI = "run by .ci/run, over the whole checkout"
 SERVES = "serves until it is interrupted; Testing/viewer runs it"
-LONG = "takes minutes: it scores the whole of DATA; Testing/training and Testing/cli run it on a few slices"
+LONG = "takes minutes: it scores the whole of DATA; Testing/training and Testing/commands run it on a few slices"
 NOT_RUN = {
     "PythonSlicer -m pip download --dest wheels torch torchvision": "needs Slicer's Python and the network",
     "PythonSlicer -m pip install --no-index --find-links wheels torch torchvision": "needs Slicer's Python",

@@ -12,11 +12,11 @@ LIBRARY = Path(__file__).resolve().parents[2] / "DURNSuperRes" / "DURNSuperResLi
 MODULES = sorted(
     ".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in LIBRARY.rglob("*.py")
-    if path.name != "compare_panel.py"  # the panel's own room: Qt, so only within a desktop
+    if path.name != "comparison_section.py"  # the panel's own room: Qt, so only within a desktop
 )
-RUNS_TORCH = {f"DURNSuperResLib.core.{name}" for name in ("network", "fused", "inference")}
-NEEDS_SCENE = ("DURNSuperResLib.scene", "DURNSuperResLib.viewer", "DURNSuperResLib.demo")
-EVALUATION = {"DURNSuperResLib.evaluation", "DURNSuperResLib.commands.evaluate"}
+RUNS_TORCH = {f"DURNSuperResLib.core.network.{name}" for name in ("network", "fused", "inference")}
+NEEDS_SCENE = ("DURNSuperResLib.scene", "DURNSuperResLib.viewer", "DURNSuperResLib.evaluation.demo")
+EVALUATION = {"DURNSuperResLib.evaluation.scores", "DURNSuperResLib.commands.evaluate"}
 HEAVY = {"torch", "slicer", "vtk", "vtkmodules", "qt", "SimpleITK", "pydicom"}
 
 

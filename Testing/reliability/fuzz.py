@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.core.geometry import slice_axis, slices_back, slices_first, upscaled_ijk_to_ras
-from DURNSuperResLib.core.resample import bicubic_upscale
+from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 from DURNSuperResLib.scene.app import current_scene
 from DURNSuperResLib.scene.sequence_storage import write_sequence
 from DURNSuperResLib.scene.sequences import add_item, new_sequence

@@ -16,10 +16,10 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from DURNSuperResLib import Cancelled
-from DURNSuperResLib.core import inference
 from DURNSuperResLib.core.engine import Monitor
-from DURNSuperResLib.core.inference import Run
-from DURNSuperResLib.core.network import Durn, DurnConfig
+from DURNSuperResLib.core.network import inference
+from DURNSuperResLib.core.network.inference import Run
+from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from DURNSuperResLib.scene.sequences import add_item, new_sequence, upscale_sequence
 from DURNSuperResLib.scene.volumes import upscale_volume
 

@@ -22,7 +22,7 @@ import torch
 from dicoms import enhanced, image, save, write_cine
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.core.engine import SCALES
-from DURNSuperResLib.core.models import ModelError, model_for
+from DURNSuperResLib.core.network.models import ModelError, model_for
 
 LIBRARY = Path(__file__).resolve().parents[2] / "DURNSuperRes"
 SOURCES = sorted(LIBRARY.rglob("*.py"))
@@ -32,8 +32,10 @@ FORBIDDEN_MODULES = {"pickle", "cPickle", "_pickle", "dill", "joblib", "marshal"
     *("code", "codeop", "runpy", "pty"),
 }
 NEEDED = {  # by those who serve a page or talk to a cluster, which only their commands do; urllib.parse opens nothing
-    "cluster.py": ["imports asyncio"],
-    "memory.py": ["imports ctypes"],  # for one setting of the C library that the process already has; loads nothing
+    "cohort/cluster.py": ["imports asyncio"],
+    "core/network/memory.py": [
+        "imports ctypes"
+    ],  # for one setting of the C library that the process already has; loads nothing
     "viewer/app.py": ["imports asyncio"],
     "viewer/frames.py": ["imports asyncio"],
     "viewer/security.py": ["imports urllib.parse"],

@@ -19,7 +19,7 @@ from pydicom.sr.codedict import codes
 from dicoms import enhanced, image, pixels_of, save, write_cine
 from DURNSuperResLib import __version__
 from DURNSuperResLib.core.engine import upscale_slices
-from DURNSuperResLib.core.models import model_for
+from DURNSuperResLib.core.network.models import model_for
 from DURNSuperResLib.scene.dicom.derived import COPIED, Scaling, check_folder, write_derived
 from DURNSuperResLib.scene.dicom.pixels import PixelReader
 from DURNSuperResLib.scene.dicom.plain import DicomError

@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from DURNSuperResLib.core.engine import Cancelled, upscale_slices
-from DURNSuperResLib.core.ensemble import Enlarged
 from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
+from DURNSuperResLib.core.network.ensemble import Enlarged
 from DURNSuperResLib.scene.cine import load_cine
 from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
 from DURNSuperResLib.scene.sequences import (

@@ -10,9 +10,9 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.consistency import ConsistencyMeter
-from DURNSuperResLib.core.ensemble import enlarge
-from DURNSuperResLib.core.resample import bicubic_downscale
+from DURNSuperResLib.core.network.ensemble import enlarge
+from DURNSuperResLib.core.signal.consistency import ConsistencyMeter
+from DURNSuperResLib.core.signal.resampling import bicubic_downscale
 from DURNSuperResLib.scene.sequences import (
     add_browser,
     add_item,

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 import torch
 import yaml
 
-from DURNSuperResLib.core.network import Durn, DurnConfig
+from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from Training.data import SOURCES
 from Training.paper import bicubic_figures, luma, main
 from Training.study import multiply_adds

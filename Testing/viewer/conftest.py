@@ -16,7 +16,7 @@ import pytest
 import slicer
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.phantom import short_axis_phantom
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.scene.app import current_scene
 from DURNSuperResLib.scene.sequence_storage import write_sequence
 from DURNSuperResLib.scene.sequences import add_item, new_sequence, upscale_sequence

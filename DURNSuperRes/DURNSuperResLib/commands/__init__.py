@@ -1,1 +1,5 @@
-"""Commands of ``durn-superres`` that have a file of their own; each imports what it needs when it runs."""
+"""The larger commands of ``durn-superres``, a module each; the parser of all of them is ``cli``.
+
+Belongs here: what turns options into calls, and results into lines.
+May import: every other room but ``panel``, when it runs; nothing heavy when it is imported.
+"""

@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..batch import DONE, FAILED, SKIPPED, BatchError, Ledger, Outcome, Outcomes, Plan, foresee, run_here
-from ..cohort import Cohort, Job, find_jobs
+from ..cohort.jobs import Cohort, Job, find_jobs
+from ..cohort.running import DONE, FAILED, SKIPPED, BatchError, Ledger, Outcome, Outcomes, Plan, foresee, run_here
 from ..version import NOTICE
 from .batch_options import OF_THE_BATCH
 
@@ -86,7 +86,7 @@ def deciding(options: argparse.Namespace) -> dict[str, Any]:
 
 def _run(jobs: tuple[Job, ...], plan: Plan, options: argparse.Namespace) -> Outcomes:
     if options.dask:
-        from ..cluster import run_on_dask
+        from ..cohort.cluster import run_on_dask
 
         return run_on_dask(jobs, plan, work, options.dask, options.workers)
     return run_here(jobs, plan, work)

@@ -6,9 +6,9 @@ import argparse
 import json
 import logging
 
-from ..core.models import available_models
+from ..core.network.models import available_models
 from ..core.options import SCALES
-from ..evaluation import (
+from ..evaluation.scores import (
     DURN_VARIANTS,
     METHODS,
     Ranking,
@@ -20,7 +20,7 @@ from ..evaluation import (
     score,
     sunnybrook_validation,
 )
-from ..targets import REFERENCE, TABLES, TOLERANCE
+from ..evaluation.targets import REFERENCE, TABLES, TOLERANCE
 
 SETS = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..core.spectrum import Resolution
+    from ..core.signal.spectrum import Resolution
     from ..scene.dicom.stacks import Contents, Stack
     from ..scene.headers import FileFacts
 
@@ -54,7 +54,7 @@ def _resolution_of_file(path: Path, facts: FileFacts) -> Resolution | None:
 
 def _resolution_of_stack(stack: Stack) -> Resolution | None:
     """What the spectrum of a stack's first phase tells; None where it is refused or cannot be read."""
-    from ..core.spectrum import resolution_of
+    from ..core.signal.spectrum import resolution_of
     from ..scene.dicom.pixels import PixelReader
     from ..scene.dicom.plain import DicomError
 

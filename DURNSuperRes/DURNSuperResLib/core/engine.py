@@ -13,11 +13,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .consistency import make_consistent
-from .intensity import IntensityMap
-from .models import model_for
+from .network.models import model_for
 from .options import DEVICES, METHODS, PRECISIONS, SCALES
-from .resample import bicubic_upscale
+from .signal.consistency import make_consistent
+from .signal.intensity import IntensityMap
+from .signal.resampling import bicubic_upscale
 
 LARGEST_VALUE = 1e37  # the largest float32 is 3.4e38, and enlarging overshoots
 
@@ -119,7 +119,7 @@ def _run_network(
 ) -> NDArray[np.float32]:
     card = model_for(scale)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
-    from .inference import run_model  # torch comes in here and nowhere earlier
+    from .network.inference import run_model  # torch comes in here and nowhere earlier
 
     distinct, place = _distinct(stack)
     monitor.total = len(distinct)

@@ -15,12 +15,12 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.consistency import ConsistencyMeter
 from ..core.engine import Announce, Cancelled
-from ..core.ensemble import ORIENTATIONS, Enlarged
 from ..core.geometry import slice_axis as chosen_axis
 from ..core.geometry import slices_first, upscaled_ijk_to_ras
-from ..core.intensity import IntensityMap
+from ..core.network.ensemble import ORIENTATIONS, Enlarged
+from ..core.signal.consistency import ConsistencyMeter
+from ..core.signal.intensity import IntensityMap
 from .app import current_scene, sequences_logic
 from .trust import colour, examine, refer, tell, uncertainty_of
 from .volumes import (

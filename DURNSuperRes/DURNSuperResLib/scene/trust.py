@@ -9,10 +9,10 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.domain import refusal_of, warnings_of
 from ..core.geometry import slice_axis, slices_first, voxel_spacing
-from ..core.models import model_for
-from ..core.spectrum import Resolution, resolution_of
+from ..core.network.domain import refusal_of, warnings_of
+from ..core.network.models import model_for
+from ..core.signal.spectrum import Resolution, resolution_of
 from .volumes import ATTRIBUTE_PREFIX, VolumeError, ijk_to_ras_of
 
 UNCERTAINTY_REFERENCE = "DURNSuperRes.Uncertainty"

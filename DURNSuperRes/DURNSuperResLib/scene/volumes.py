@@ -11,13 +11,13 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from ..core.consistency import ConsistencyMeter
 from ..core.engine import Cancelled
-from ..core.ensemble import Enlarged, enlarge
 from ..core.geometry import slice_axis as chosen_axis
 from ..core.geometry import slices_back, slices_first, upscaled_ijk_to_ras
-from ..core.models import model_for
+from ..core.network.ensemble import Enlarged, enlarge
+from ..core.network.models import model_for
 from ..core.options import METHODS
+from ..core.signal.consistency import ConsistencyMeter
 from ..version import __version__
 
 ATTRIBUTE_PREFIX = "DURNSuperRes."

@@ -1,1 +1,5 @@
-"""A viewer in the browser: the original and the upscaled images in two linked views, served by this machine."""
+"""The browser's viewer: original and upscaled images in linked views, served to this machine.
+
+Belongs here: the page, its session, the protection of both.
+May import: trame, slicer, ``scene``, ``core``.
+"""

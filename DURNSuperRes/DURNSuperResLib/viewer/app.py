@@ -17,7 +17,7 @@ from aiohttp import web
 from trame_server import Server
 
 from ..core.engine import METHODS, SCALES, Cancelled
-from ..core.models import ModelError
+from ..core.network.models import ModelError
 from ..scene.volumes import label_of
 from .frames import AREAS, Area, Frames
 from .mouse import Mouse

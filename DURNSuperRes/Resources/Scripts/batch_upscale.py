@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
 def _upscale(path: Path, options: argparse.Namespace) -> bool:
     from DURNSuperRes import DURNSuperResLogic
-    from DURNSuperResLib.cohort import output_name
+    from DURNSuperResLib.cohort.jobs import output_name
     from DURNSuperResLib.scene.storage import read_volume, write_volume
 
     target = options.output / output_name(path.name)

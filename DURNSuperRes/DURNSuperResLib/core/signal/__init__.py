@@ -1,1 +1,5 @@
-"""What images are made of, in NumPy alone: k-space, resampling, degradation, intensity, quality, geometry."""
+"""What is computed of images and of their k-space, without a network.
+
+Belongs here: resampling, spectra, degradations, consistency, intensity maps, measures of quality, the phantom.
+May import: numpy, ``core.options``.
+"""

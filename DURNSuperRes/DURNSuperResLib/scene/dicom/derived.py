@@ -26,7 +26,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
-from ...core.models import model_for
+from ...core.network.models import model_for
 from ...version import NOTICE, __version__
 from .frames import MR_CLASSES, Frame, Tags, quiet_pydicom
 from .pixels import rescaling

@@ -1,0 +1,215 @@
+"""What a folder of images holds to be upscaled: volumes, cines and the stacks of its DICOM studies, one job each.
+
+A study is looked for in the smallest folder that holds all its images, and its stacks are those that
+``durn-superres info`` lists for that folder. Headers only are read here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..scene.dicom.frames import Aside, Frame
+    from ..scene.dicom.stacks import Stack
+
+DATA_FILE = re.compile(r"^(?:data ?file|ElementDataFile)\s*[:=]\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+IN_ONE_FILE = {".nhdr": ".nrrd", ".mhd": ".mha"}
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class Job:
+    """One output to be made.
+
+    Attributes:
+        name: of the input, relative to the folder of all inputs; with the number of the stack for DICOM.
+        source: volume or cine file, or DICOM folder.
+        series: number of the stack in the DICOM folder, as ``info`` lists it; empty for a file.
+        files: all files whose content decides over the result.
+        output: relative to the folder of all outputs; a file, or a folder of a DICOM series.
+        voxels: of the input over all phases, 0 if its header cannot be read.
+        refusal: why the input must not be upscaled; empty if it may.
+    """
+
+    name: str
+    source: Path
+    series: str
+    files: tuple[Path, ...]
+    output: Path
+    voxels: int
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The jobs of a folder, sorted by name, and what is no image to upscale: how many files for each reason."""
+
+    jobs: tuple[Job, ...]
+    set_aside: dict[str, int]
+
+
+def find_jobs(folder: Path, output: Path, *, to_dicom: bool = False) -> Cohort:
+    """Find everything below ``folder`` that can be upscaled.
+
+    Args:
+        folder: of any depth and mixture.
+        output: where the results go; not searched, nor is any other folder of batch results.
+        to_dicom: write stacks of DICOM images as DICOM series, one folder each, not as files.
+    """
+    from ..scene.dicom.frames import Aside, files_below, read_frames
+    from ..scene.storage import READABLE
+
+    jobs: list[Job] = []
+    frames: list[Frame] = []
+    asides: list[Aside] = []
+    inside = output.is_relative_to(folder) and output != folder
+    for path in files_below(folder):
+        if (inside and path.is_relative_to(output)) or path.name.startswith("."):
+            continue
+        if path.name.lower().endswith(READABLE):
+            jobs.append(_file_job(path, folder))
+            continue
+        found = read_frames(path)
+        if isinstance(found, Aside):
+            asides.append(found)
+        else:
+            frames += found or []
+    studies, set_aside = _dicom_jobs(folder, frames, asides, to_dicom)
+    return Cohort(tuple(sorted(_told_apart(jobs + studies), key=lambda job: job.name)), set_aside)
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """SHA-256 of the content of files, whatever their order and names.
+
+    Raises:
+        OSError: a file that is missing or cannot be read.
+    """
+    digests = []
+    for path in files:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+        digests.append(digest.hexdigest())
+    return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(sorted(digests)).encode()).hexdigest()
+
+
+def _file_job(path: Path, folder: Path) -> Job:
+    from ..scene.headers import facts_of
+    from ..scene.storage import InputError
+
+    cine, voxels = False, 0
+    try:
+        facts = facts_of(path)
+        cine, voxels = facts.is_cine, math.prod(facts.size) * facts.phases
+    except InputError:
+        pass  # whoever reads the file says what is wrong with it
+    name = path.relative_to(folder)
+    return Job(
+        name=name.as_posix(),
+        source=path,
+        series="",
+        files=(path, *_data_files(path)),
+        output=name.with_name(output_name(path.name, cine=cine)),
+        voxels=voxels,
+    )
+
+
+def output_name(name: str, *, cine: bool = False) -> str:
+    """The name of the output for a file: its own, with an ending that holds a volume or a cine in one file."""
+    from ..scene.sequence_storage import SEQUENCE_ENDING, WRITABLE, ending
+
+    known = ending(Path(name))
+    wanted = IN_ONE_FILE.get(known, known)
+    return name[: -len(known)] + (SEQUENCE_ENDING if cine and wanted not in WRITABLE else wanted)
+
+
+def _data_files(header: Path) -> list[Path]:
+    """The files in which a detached header (.nhdr, .mhd) has its voxels."""
+    if header.suffix.lower() not in IN_ONE_FILE:
+        return []
+    text = header.read_text(encoding="latin-1")
+    found = DATA_FILE.search(text)
+    value = found[1].strip() if found else "LOCAL"
+    if found and value.upper().startswith("LIST"):
+        names = [line.strip() for line in text[found.end() :].splitlines()]
+        return [header.parent / name for name in names if name]
+    if "%" in value:
+        return sorted(header.parent.glob(re.sub(r"%\d*d", "*", value.split()[0])))
+    return [] if value.upper() == "LOCAL" else [header.parent / value]
+
+
+def _dicom_jobs(
+    folder: Path, frames: list[Frame], asides: list[Aside], to_dicom: bool
+) -> tuple[list[Job], dict[str, int]]:
+    from ..scene.dicom.stacks import contents_from
+
+    jobs: list[Job] = []
+    set_aside: Counter[str] = Counter()
+    left = list(asides)
+    for unit in study_folders(frames):
+        images = [image for image in frames if image.path.is_relative_to(unit)]
+        left = [aside for aside in left if not aside.path.is_relative_to(unit)]
+        contents = contents_from(unit, images, [a for a in asides if a.path.is_relative_to(unit)], 0)
+        jobs += [_stack_job(stack, unit, folder, to_dicom) for stack in contents.stacks]
+        set_aside.update(aside.reason for aside in contents.asides if not aside.damaged)
+    set_aside.update(aside.reason for aside in left if not aside.damaged)
+    return jobs + [_damaged_job(aside, folder) for aside in left if aside.damaged], dict(set_aside)
+
+
+def study_folders(frames: Sequence[Frame]) -> list[Path]:
+    """The smallest folders that hold each study whole; one that lies within another is part of that one."""
+    places: dict[tuple[str, ...], list[Path]] = {}
+    for image in frames:
+        key = (image.patient, image.study) if image.study else ("", "", str(image.path.parent))
+        places.setdefault(key, []).append(image.path.parent)
+    folders = {Path(os.path.commonpath(parents)) for parents in places.values()}
+    return sorted(place for place in folders if not folders.intersection(place.parents))
+
+
+def _stack_job(stack: Stack, unit: Path, folder: Path, to_dicom: bool) -> Job:
+    text = "-".join([*map(str, stack.series_numbers[:1]), *(stack.descriptions[:1] or [stack.view.name])])
+    stem = re.sub(r"[^\w.+-]+", "_", text)[:LONGEST_NAME].strip("._") or "stack"
+    stem = stem.replace(".", "_") if to_dicom else stem  # no ending, which would make it a file
+    kind = "" if to_dicom else ".seq.nrrd" if stack.phases > 1 else ".nrrd"
+    place, (rows, columns) = unit.relative_to(folder), stack.first.matrix
+    return Job(
+        name=f"{place.as_posix()} #{stack.number}",
+        source=unit,
+        series=str(stack.number),
+        files=tuple(sorted({image.path for image in stack.every_frame})),
+        output=place / (stem + kind),
+        voxels=rows * columns * stack.slices * stack.phases,
+        refusal=stack.refusal,
+    )
+
+
+def _damaged_job(aside: Aside, folder: Path) -> Job:
+    """A damaged DICOM file of no study: nothing can be done with it, but it must not go unnoticed."""
+    name = aside.path.relative_to(folder)
+    return Job(name.as_posix(), aside.path, "", (aside.path,), name, 0, f"{aside.path.name} {aside.reason}")
+
+
+def _told_apart(jobs: list[Job]) -> list[Job]:
+    """The jobs with an output of its own for each, whatever else is in the folder, on every file system."""
+    count = Counter(str(job.output).lower() for job in jobs)
+    return [replace(job, output=_longer(job)) if count[str(job.output).lower()] > 1 else job for job in jobs]
+
+
+def _longer(job: Job) -> Path:
+    """An output name that holds the input's own name, or for a stack a number that its images alone decide."""
+    from ..scene.sequence_storage import ending
+
+    kind = ending(job.output) if job.output.suffix in (".nrrd", ".nii", ".gz", ".mha") else ""
+    stem = job.output.name[: len(job.output.name) - len(kind)]
+    files = " ".join(path.relative_to(job.source.parent).as_posix() for path in job.files)
+    mark = hashlib.sha256(files.encode()).hexdigest()[:8] if job.series else job.source.suffix.lstrip(".")
+    return job.output.with_name(f"{stem}-{mark}{kind}")

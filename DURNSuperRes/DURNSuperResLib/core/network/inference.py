@@ -1,0 +1,246 @@
+"""Running the network: device and precision, batches, and what to do when memory runs out.
+
+Slices go through the network in batches. When memory runs out the batch is halved down to one slice; then the slice is
+cut into tiles that overlap by the receptive field, so that the result equals the whole slice; when no tile is left that
+makes sense, the run moves to the CPU with a warning.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..engine import Monitor
+from .fused import FusedDurn
+from .models import ModelCard, ModelError
+from .network import Durn, DurnConfig
+
+logger = logging.getLogger(__name__)
+
+BATCH_PIXELS = {"cuda": 2**20, "cpu": 2**16}  # input pixels: sixteen slices of 256 x 256, or one
+LARGEST_PASS = {"cuda": 2**24, "cpu": 2**22}
+SMALLEST_CORE = 32
+
+_loaded: dict[tuple[Path, str, torch.device, torch.dtype], FusedDurn] = {}
+_logged = ""
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for does not work here."""
+
+
+def resolve_device(choice: str) -> torch.device:
+    """``auto``, ``cuda`` or ``cpu`` to a device on which a convolution has really run.
+
+    Raises:
+        DeviceError: CUDA was asked for and does not work.
+    """
+    if choice == "cpu":
+        return torch.device("cpu")
+    problem = _cuda_problem()
+    if problem is None:
+        return torch.device("cuda")
+    if choice == "cuda":
+        raise DeviceError(f"CUDA was asked for, but {problem}; choose the device cpu or auto")
+    logger.debug("taking the CPU: %s", problem)
+    return torch.device("cpu")
+
+
+def _cuda_problem() -> str | None:
+    if not torch.cuda.is_available():
+        return f"torch {torch.__version__} finds no CUDA device"
+    try:
+        image = torch.ones(1, 1, 8, 8, device="cuda")
+        torch.nn.functional.conv2d(image, image[..., :3, :3]).sum().item()
+    except RuntimeError as error:
+        return f"a small computation on {torch.cuda.get_device_name()} failed: {str(error).splitlines()[0]}"
+    return None
+
+
+def resolve_precision(choice: str, device: torch.device) -> torch.dtype:
+    """``auto`` or the name of a precision to a dtype that ``device`` computes in.
+
+    Raises:
+        ValueError: float16 on the CPU.
+    """
+    if choice == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if choice == "float16" and device.type == "cpu":
+        raise ValueError("float16 needs CUDA; on the CPU choose float32 or bfloat16")
+    return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[choice]
+
+
+def _network(card: ModelCard, device: torch.device, dtype: torch.dtype) -> FusedDurn:
+    key = (card.path, card.sha256, device, dtype)
+    if key not in _loaded:
+        _loaded.clear()  # one network is in use at a time; an earlier one only holds memory
+        _loaded[key] = FusedDurn(_load(card), device, dtype)
+    return _loaded[key]
+
+
+def _load(card: ModelCard) -> Durn:
+    state = card.load_state_dict()
+    try:
+        network = Durn(DurnConfig.from_dict(dict(card.architecture)))
+        network.load_state_dict(state)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(f"the weights {card.path} do not fit their card: {error}") from error
+    return network
+
+
+def run_model(
+    card: ModelCard,
+    slices: NDArray,
+    normalise: Callable[[NDArray], NDArray[np.float32]],
+    device: str,
+    precision: str,
+    monitor: Monitor,
+) -> NDArray[np.float32]:
+    """Run ``card``'s network over ``(n, rows, columns)`` slices that ``normalise`` brings to its range.
+
+    Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. Raises as ``upscale_slices``.
+    """
+    where = resolve_device(device)
+    dtype = resolve_precision(precision, where)
+    network = _network(card, where, dtype)
+    run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
+    _log_once(f"{card.name} on {run.place}")
+    monitor.announce(f"{card.name} on {run.place}")
+    return run.over(slices, normalise, monitor)
+
+
+def _log_once(what: str) -> None:
+    """Say what runs where, once and not again for each phase of a cine."""
+    global _logged
+    logger.log(logging.DEBUG if what == _logged else logging.INFO, "%s", what)
+    _logged = what
+
+
+@dataclass
+class Run:
+    """One network on one device; ``largest_pass`` (input pixels) shrinks when memory runs out.
+
+    Attributes:
+        network: on ``device``, in ``dtype``.
+        device: where it runs; becomes the CPU when ``device`` has no room for a tile.
+        dtype: of its arithmetic.
+        batch_pixels: slices are batched up to this many input pixels.
+        largest_pass: a slice of more input pixels than this is cut into tiles.
+    """
+
+    network: FusedDurn
+    device: torch.device
+    dtype: torch.dtype
+    batch_pixels: int
+    largest_pass: int
+
+    @property
+    def place(self) -> str:
+        """Device and precision in words."""
+        name = f"{torch.cuda.get_device_name(self.device)} (CUDA)" if self.device.type == "cuda" else "CPU"
+        return f"{name}, {str(self.dtype).removeprefix('torch.')}"
+
+    def over(
+        self, slices: NDArray, normalise: Callable[[NDArray], NDArray[np.float32]], monitor: Monitor
+    ) -> NDArray[np.float32]:
+        """Enlarge all slices; see :func:`run_model`."""
+        n, rows, columns = slices.shape
+        scale = self.network.config.scale
+        result = np.empty((n, rows * scale, columns * scale), dtype=np.float32)
+        done = 0
+        while done < n:
+            monitor.check()
+            count = min(n - done, max(1, self.batch_pixels // (rows * columns)))
+            batch = normalise(slices[done : done + count])[:, None]
+            try:
+                self._enlarge(batch, result[done : done + count], monitor)
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                before = self.place
+                self._shrink(min(count * rows * columns, self.largest_pass), rows * columns, str(error))
+                if self.place != before:
+                    monitor.announce(f"{self.place}, after {before} ran out of memory")
+                continue
+            done += count
+            monitor.report(done)
+        return result
+
+    def _enlarge(self, batch: NDArray[np.float32], result: NDArray[np.float32], monitor: Monitor) -> None:
+        scale, (rows, columns) = self.network.config.scale, batch.shape[-2:]
+        radius = self.network.config.receptive_radius
+        for tile in tiles(rows, columns, self.largest_pass, radius):
+            monitor.check()
+            enlarged = self._pass(batch[:, :, tile.seen[0], tile.seen[1]])
+            top, left = (scale * (kept.start - seen.start) for kept, seen in zip(tile.kept, tile.seen, strict=True))
+            height, width = (scale * (kept.stop - kept.start) for kept in tile.kept)
+            row, column = scale * tile.kept[0].start, scale * tile.kept[1].start
+            inside = enlarged[:, 0, top : top + height, left : left + width]
+            result[:, row : row + height, column : column + width] = inside.cpu().numpy()
+
+    def _pass(self, batch: NDArray[np.float32]) -> Tensor:
+        images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, memory_format=torch.channels_last)
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+            return self.network(images)
+
+    def _shrink(self, failed_pixels: int, slice_pixels: int, reason: str) -> None:
+        """After ``failed_pixels`` in one pass did not fit: half of that, or the CPU, or the end."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = failed_pixels // 2
+        if half >= min(slice_pixels, smallest_pass(self.network.config.receptive_radius)):
+            logger.info("out of memory on %s; going on with at most %d pixels a pass", self.device, half)
+            self.batch_pixels = self.largest_pass = half
+        elif self.device.type != "cpu":
+            logger.warning("%s has too little memory for this; going on with the CPU", self.device)
+            self.device, self.dtype = torch.device("cpu"), torch.float32
+            self.network = self.network.on(self.device, self.dtype)
+            self.batch_pixels, self.largest_pass = BATCH_PIXELS["cpu"], LARGEST_PASS["cpu"]
+        else:
+            raise MemoryError(f"not enough memory even for a small part of a slice: {reason.splitlines()[0]}")
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    text = str(error)
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Part of a slice: the rows and columns the network sees, and those of them that are kept."""
+
+    seen: tuple[slice, slice]
+    kept: tuple[slice, slice]
+
+
+def smallest_pass(radius: int) -> int:
+    """Input pixels of the smallest tile worth running: a core of ``SMALLEST_CORE`` and the overlap around it."""
+    return (SMALLEST_CORE + 2 * radius) ** 2
+
+
+def tiles(rows: int, columns: int, largest_pass: int, radius: int) -> Iterator[Tile]:
+    """Cut a slice into tiles of at most ``largest_pass`` pixels that see ``radius`` pixels beyond what they keep.
+
+    A tile that keeps pixels at the slice's border ends there, so the network meets the same border as in the whole
+    slice. One tile if the slice fits.
+    """
+    if rows * columns <= largest_pass:
+        yield Tile((slice(0, rows), slice(0, columns)), (slice(0, rows), slice(0, columns)))
+        return
+    core = max(SMALLEST_CORE, math.isqrt(largest_pass) - 2 * radius)
+    for row in _spans(rows, core, radius):
+        for column in _spans(columns, core, radius):
+            yield Tile((row[0], column[0]), (row[1], column[1]))
+
+
+def _spans(size: int, core: int, radius: int) -> list[tuple[slice, slice]]:
+    edges = [(start, min(start + core, size)) for start in range(0, size, core)]
+    return [(slice(max(0, a - radius), min(size, b + radius)), slice(a, b)) for a, b in edges]

@@ -1,0 +1,107 @@
+"""Bundled weights and their model cards: what there is, what it was trained on, and safe loading.
+
+A model is two files in ``weights/``: ``NAME.json``, its card, and ``NAME.pt``, a plain state dict of tensors whose
+SHA-256 the card states.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS_FOLDER = Path(__file__).resolve().parents[2] / "weights"
+
+
+class ModelError(RuntimeError):
+    """A model that is not there, or whose files cannot be trusted; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Immutable description of one bundled model.
+
+    Attributes:
+        name: as in ``durn-light-x2``; also the stem of both files, with underscores.
+        scale: in-plane magnification.
+        architecture: options of :class:`~.network.DurnConfig`.
+        sha256: of the state dict's file, in hexadecimal.
+        details: everything else on the card: grid, intensity rule, training, quality, domain, licence, date.
+        path: the state dict's file.
+    """
+
+    name: str
+    scale: int
+    architecture: Mapping[str, Any]
+    sha256: str
+    details: Mapping[str, Any]
+    path: Path
+
+    @classmethod
+    def read(cls, path: Path) -> ModelCard:
+        """Read a card.
+
+        Raises:
+            ModelError: a card that is not JSON or lacks an entry.
+        """
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8"))
+            name, architecture, sha256 = (entries.pop(key) for key in ("name", "architecture", "sha256"))
+            return cls(name, int(architecture["scale"]), architecture, sha256, entries, path.with_suffix(".pt"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"the model card {path} cannot be used ({error!r}); reinstall DURNSuperRes") from error
+
+    def load_state_dict(self) -> dict[str, Tensor]:
+        """The tensors, after the file's hash was found right; loads tensors only, never code.
+
+        Raises:
+            ModelError: a missing, truncated or altered file, or one of something else than tensors.
+        """
+        import torch
+
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"the weights {self.path} cannot be read ({error}); reinstall DURNSuperRes") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.sha256:
+            raise ModelError(
+                f"the weights {self.path} are damaged or altered (SHA-256 {found[:12]}..., the card says "
+                f"{self.sha256[:12]}...); reinstall DURNSuperRes"
+            )
+        try:
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except Exception as error:  # torch's reader raises nearly anything
+            reason = f"{type(error).__name__}; reinstall DURNSuperRes"
+            raise ModelError(f"the weights {self.path} hold something else than tensors: {reason}") from error
+
+
+def available_models(folder: Path = WEIGHTS_FOLDER) -> tuple[ModelCard, ...]:
+    """The bundled models, by scale and name; needs no torch.
+
+    Raises:
+        ModelError: a card that cannot be used.
+    """
+    cards = (ModelCard.read(path) for path in folder.glob("*.json"))
+    return tuple(sorted(cards, key=lambda card: (card.scale, card.name)))
+
+
+def model_for(scale: int, folder: Path = WEIGHTS_FOLDER) -> ModelCard:
+    """The default model for ``scale``.
+
+    Raises:
+        ModelError: none is bundled for that scale.
+    """
+    cards = available_models(folder)
+    for card in cards:
+        if card.scale == scale:
+            return card
+    bundled = ", ".join(sorted({f"x{card.scale}" for card in cards})) or "none"
+    raise ModelError(f"no DURN weights for x{scale} are bundled (bundled: {bundled}); take another scale or bicubic")

@@ -1,0 +1,64 @@
+"""Ways in which a slice of known truth loses resolution, by name: one list for training and for evaluation.
+
+Each takes a truth ``(rows, columns)`` scaled to [0, 1] and gives its low-resolution copy on the half-pixel grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..options import DEGRADATION_NAMES
+from .resampling import bicubic_downscale, hamming, kspace_truncate, kspace_window, partial_fourier, tukey
+
+FloatArray = NDArray[np.float64]
+Degradation = Callable[[ArrayLike, int], FloatArray]
+
+ACQUIRED_FRACTION = 0.75  # of k-space; common cine protocols acquire 5/8 to 7/8
+NOISE_SIGMA = 0.01  # of the 99.9th percentile; python -m Training.noise prints the measured levels
+NOISE_SEED = 20220218
+
+
+def rician(images: ArrayLike, sigma: float, random: np.random.Generator) -> FloatArray:
+    """Magnitude of ``images`` plus complex Gaussian noise of standard deviation ``sigma`` in each part.
+
+    Source: H. Gudbjartsson, S. Patz, "The Rician distribution of noisy MRI data", Magn. Reson. Med. 34 (1995) 910.
+    """
+    values = np.asarray(images, dtype=np.float64)
+    real, imaginary = random.normal(0, sigma, (2, *values.shape))
+    return np.hypot(values + real, imaginary)
+
+
+def noise_level(image: ArrayLike, threshold: float = 0.05) -> float:
+    """Noise standard deviation of one slice, from the finest diagonal Haar coefficients of pixels above ``threshold``.
+
+    Source: D. L. Donoho, I. M. Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81 (1994) 425
+    (median absolute deviation over 0.6745). Fine texture counts as noise, so this is an upper estimate.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    values = values[: values.shape[0] // 2 * 2, : values.shape[1] // 2 * 2]
+    a, b, c, d = values[::2, ::2], values[1::2, ::2], values[::2, 1::2], values[1::2, 1::2]
+    diagonal = np.abs(a - b - c + d)[a > threshold] / 2
+    return float(np.median(diagonal) / 0.6745) if diagonal.size else 0.0
+
+
+def _hamming(truth: ArrayLike, scale: int) -> FloatArray:
+    return kspace_window(kspace_truncate(truth, scale), hamming)
+
+
+def _tukey(truth: ArrayLike, scale: int) -> FloatArray:
+    return kspace_window(kspace_truncate(truth, scale), tukey)
+
+
+def _partial_fourier(truth: ArrayLike, scale: int) -> FloatArray:
+    return partial_fourier(kspace_truncate(truth, scale), ACQUIRED_FRACTION)
+
+
+def _noisy(truth: ArrayLike, scale: int) -> FloatArray:
+    return rician(kspace_truncate(truth, scale), NOISE_SIGMA, np.random.default_rng(NOISE_SEED))
+
+
+_WAYS: tuple[Degradation, ...] = (bicubic_downscale, kspace_truncate, _hamming, _tukey, _partial_fourier, _noisy)
+DEGRADATIONS = dict(zip(DEGRADATION_NAMES, _WAYS, strict=True))

@@ -1,0 +1,148 @@
+"""The domain check: what is refused, what is warned of; and what the spectrum tells of zero filling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from DURNSuperResLib import available_models
+from DURNSuperResLib.core.network.domain import refusal_of, warnings_of
+from DURNSuperResLib.core.network.models import model_for
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
+from DURNSuperResLib.core.signal.spectrum import acquired_share, resolution_of
+from DURNSuperResLib.evaluation.scores import sunnybrook_validation
+
+
+def zero_filled(slices: NDArray, share: float) -> NDArray[np.float64]:
+    """As a scanner does it: the outer k-space of rows and columns zero, magnitude, whole numbers."""
+    spectrum = np.fft.fftshift(np.fft.fft2(slices), axes=(1, 2))
+    kept = np.zeros_like(spectrum)
+    margins = [round(size * (1 - share) / 2) for size in slices.shape[1:]]
+    inside = (slice(None), *(slice(margin, -margin) for margin in margins))
+    kept[inside] = spectrum[inside]
+    return np.rint(np.abs(np.fft.ifft2(np.fft.ifftshift(kept, axes=(1, 2)))))
+
+
+def dicom_slices(folder: Path, count: int) -> NDArray[np.float64]:
+    files = sorted(folder.glob("*.dcm"))[:count]
+    return np.stack([np.squeeze(sitk.GetArrayFromImage(sitk.ReadImage(str(file)))) for file in files]).astype(float)
+
+
+def patients(data: Path, count: int) -> list[NDArray[np.float64]]:
+    """Slices of each validation patient."""
+    found: dict[str, list[NDArray]] = {}
+    for patient, image in sunnybrook_validation(data).images:
+        found.setdefault(patient, []).append(image)
+    return [np.stack(images[:count]) for images in found.values()]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.6, 0.75, 0.85, 0.9])
+def test_zero_filling_of_real_slices_is_found_and_measured(data: Path, share: float) -> None:
+    cine = data / "cmr" / "cine_dicom"
+    stacks = [*patients(data, 3), dicom_slices(cine / "Se1", 3), dicom_slices(cine / "Se6", 3)]
+    for slices in stacks:
+        filled = zero_filled(slices, share)
+        assert [acquired_share(filled, axis) for axis in (1, 2)] == pytest.approx([share, share], abs=0.015)
+
+
+def test_images_as_acquired_are_not_taken_for_zero_filled(data: Path) -> None:
+    folders = [data / "cmr" / "sunnybrook_dicom" / "SC-N-02-static", *(data / "cmr" / "cine_dicom").glob("Se*")]
+    assert len(folders) == 8
+    for slices in [*patients(data, 4), *(dicom_slices(folder, 4) for folder in folders)]:
+        assert [acquired_share(slices, axis) for axis in (1, 2)] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("size", [64, 128, 192, 256])
+def test_the_phantom_is_not_zero_filled(size: int) -> None:
+    phantom = short_axis_phantom(2, slices=3, size=size)
+    for slices in (phantom.acquired, phantom.truth):
+        assert not resolution_of([slices], (1.4, 1.4)).interpolated
+
+
+def test_zero_filling_along_one_axis_is_told_apart() -> None:
+    truth = short_axis_phantom(2, slices=3, size=192).truth
+    spectrum = np.fft.fft(truth, axis=1)
+    spectrum[:, 72:120] = 0  # 3/4 of the rows' frequencies stay
+    resolution = resolution_of([np.abs(np.fft.ifft(spectrum, axis=1))], (1.4, 1.5))
+    assert resolution.acquired == (1.0, pytest.approx(0.75, abs=0.015))
+    assert str(resolution) == "1.40 x 1.50 mm pixels, about 1.4 x 2.0 mm effective"
+
+
+def test_the_effective_resolution_in_words(data: Path) -> None:
+    filled = zero_filled(patients(data, 3)[0], 0.75)
+    assert str(resolution_of([filled], (1.41, 1.41))) == "1.41 mm pixels, about 1.9 mm effective"
+    assert str(resolution_of([patients(data, 3)[0]], (1.41, 1.41))) == "1.41 mm pixels"
+
+
+def test_grey_level_images_are_taken(data: Path, heart_slices: NDArray) -> None:
+    noise = np.random.default_rng(0)
+    stacks = [*patients(data, 2), dicom_slices(data / "cmr" / "cine_dicom" / "Se1", 2), heart_slices]
+    stacks += [heart_slices - heart_slices.mean(), noise.random((2, 40, 40)), noise.integers(0, 30, (2, 40, 40))]
+    for slices in stacks:
+        assert refusal_of([slices], {"Modality": "MR", "ImageType": "ORIGINAL\\PRIMARY\\M"}) == ""
+
+
+REFUSED = {
+    "mask": "two values",
+    "label map": "label map",
+    "phase in radians": "phase or velocity",
+    "stored phase": "jumps",
+    "velocity": "phase or velocity",
+}
+
+
+def refused_voxels(kind: str) -> NDArray:
+    """An image of each kind that is refused, made from a heart."""
+    heart = short_axis_phantom(2, slices=2, size=128).truth
+    noise = np.random.default_rng(0).normal(0, 20, (2, *heart.shape))
+    ramp = np.linspace(-4, 4, heart.shape[-1])
+    phase = np.angle(heart * np.exp(1j * ramp) + noise[0] + 1j * noise[1])
+    return {
+        "mask": (heart > 300).astype(np.uint8),
+        "label map": np.digitize(heart, [100, 300, 500, 700]).astype(np.int16),
+        "phase in radians": phase,
+        "stored phase": np.clip((phase + np.pi) / (2 * np.pi) * 4096, 0, 4095).astype(np.uint16),
+        "velocity": (150 * phase / np.pi).astype(np.int16),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_no_grey_level_image_is_refused(kind: str) -> None:
+    assert REFUSED[kind] in refusal_of([refused_voxels(kind)], {})
+
+
+def test_a_stated_phase_image_is_refused(heart_slices: NDArray) -> None:
+    for kind in ("P", "PHASE MAP", "VELOCITY MAP"):
+        assert "phase image" in refusal_of([heart_slices], {"ImageType": f"ORIGINAL\\PRIMARY\\{kind}\\ND"})
+
+
+def test_what_is_inside_the_domain_raises_no_warning(heart_slices: NDArray) -> None:
+    for card in available_models():
+        low, high = card.details["domain"]["input_pixel_mm"]
+        assert not warnings_of(
+            card, [heart_slices], (low, high), (64, 64), {"Modality": "MR", "ScanningSequence": "GR"}
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"pixel_mm": (1.41, 1.41)}, "1.41 mm are finer"),
+        ({"pixel_mm": (3.0, 6.0)}, "6.00 mm are coarser"),
+        ({"matrix": (20, 64)}, "20 x 64 pixels are smaller"),
+        ({"stated": {"Modality": "CT"}}, "CT, not MR"),
+        ({"stated": {"ScanningSequence": "GR\\IR"}}, "inversion recovery"),
+        ({"items": "negative"}, "negative"),
+    ],
+)
+def test_each_property_outside_the_domain_is_named(heart_slices: NDArray, change: dict, named: str) -> None:
+    facts = {"items": [heart_slices], "pixel_mm": (3.0, 3.0), "matrix": (64, 64), "stated": {}} | change
+    if facts["items"] == "negative":
+        facts["items"] = [heart_slices - 50]
+    found = warnings_of(model_for(2), **facts)
+    assert len(found) == 1
+    assert named in found[0]
