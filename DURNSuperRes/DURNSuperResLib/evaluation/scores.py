@@ -26,6 +26,7 @@ from ..core.engine import upscale_slices
 from ..core.geometry import slice_axis, slices_first
 from ..core.network.ensemble import enlarge
 from ..core.signal.degradation import DEGRADATIONS
+from ..core.signal.kspace import zero_fill
 from ..core.signal.quality import (
     edge_sharpness,
     gradient_magnitude,
@@ -34,7 +35,7 @@ from ..core.signal.quality import (
     sparsification_area,
     ssim,
 )
-from ..core.signal.resampling import bicubic_upscale, zero_fill
+from ..core.signal.resampling import bicubic_upscale
 
 FloatArray = NDArray[np.float64]
 Enlarge = Callable[[FloatArray, int], FloatArray]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..options import DEGRADATION_NAMES
-from .resampling import bicubic_downscale, hamming, kspace_truncate, kspace_window, partial_fourier, tukey
+from .kspace import hamming, kspace_truncate, kspace_window, partial_fourier, tukey
+from .resampling import bicubic_downscale
 
 FloatArray = NDArray[np.float64]
 Degradation = Callable[[ArrayLike, int], FloatArray]
