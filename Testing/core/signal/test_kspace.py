@@ -14,9 +14,7 @@ SIZES = [(12, 24), (12, 25), (11, 24), (11, 23), (12, 17), (13, 13), (12, 12)]
 
 @pytest.mark.parametrize("border", BORDERS)
 @pytest.mark.parametrize(("coarse", "fine"), SIZES)
-def test_a_filled_image_cropped_again_is_the_image(
-    border: Border, coarse: int, fine: int
-) -> None:
+def test_a_filled_image_cropped_again_is_the_image(border: Border, coarse: int, fine: int) -> None:
     noise = np.random.default_rng(0).normal(size=(2, coarse, coarse))  # every frequency alike
     borders = (border, border)
     assert_allclose(resized(resized(noise, fine, fine, borders), coarse, coarse, borders), noise, atol=1e-12)
