@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import re
 import sys
 import threading
 import time
@@ -54,6 +55,11 @@ def registerLayoutsAndSampleData():
     register()
 
 
+def inPythonsSpelling(name):
+    """A parameter's name as ``DURNSuperResLib`` spells it: ``keepType`` to ``keep_type``."""
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name)
+
+
 class Method(Enum):
     """How slices are enlarged; the values are those of ``DURNSuperResLib``."""
 
@@ -88,6 +94,8 @@ class DURNSuperResParameterNode:
 
 class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel."""
+
+    PASSED_ON = ("device", "precision", "sliceAxis", "keepType", "dataConsistency", "wholeCine")
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
@@ -205,14 +213,9 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                     parameters.outputVolume,
                     parameters.scale,
                     method=parameters.method.value,
-                    device=parameters.device,
-                    precision=parameters.precision,
-                    sliceAxis=parameters.sliceAxis,
-                    keepType=parameters.keepType,
                     bestQuality=parameters.bestQuality and parameters.method == Method.DURN,
                     uncertainty=parameters.uncertainty and parameters.method == Method.DURN,
-                    dataConsistency=parameters.dataConsistency,
-                    wholeCine=parameters.wholeCine,
+                    **{name: getattr(parameters, name) for name in self.PASSED_ON},
                     progress=run.report,
                     cancelled=self._cancelRequested.is_set,
                     announce=run.announce,
@@ -297,21 +300,16 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         outputVolume: Optional[vtkMRMLScalarVolumeNode] = None,
         scale: int = 2,
         *,
-        method: str = "durn",
-        sliceAxis: str = "auto",
-        keepType: bool = False,
-        bestQuality: bool = False,
-        uncertainty: bool = False,
-        dataConsistency: bool = False,
         wholeCine: bool = False,
         **options,
     ) -> vtkMRMLScalarVolumeNode:
         """Upscale a volume in the plane of its slices and return the output volume, a new one if None was given.
 
-        Blocking and without Qt. The parameters, and ``options`` (device, precision, any_image, progress, cancelled,
-        announce, run), are those of ``DURNSuperResLib.scene.volumes.upscale_volume``. With ``wholeCine``, a volume that
-        shows an item of a sequence stands for all of it: a new sequence joins its browser, and the volume that shows it
-        is returned. An error or a cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
+        Blocking and without Qt. ``scale`` and ``options`` are those of ``DURNSuperResLib.Upscaling``, in Slicer's or in
+        Python's spelling (``keepType``, ``keep_type``), and progress, cancelled, announce and run those of
+        ``DURNSuperResLib.scene.volumes.upscale_volume``. With ``wholeCine``, a volume that shows an item of a sequence
+        stands for all of it: a new sequence joins its browser, and the volume that shows it is returned. An error or a
+        cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
         """
         isValid, reason = self.isValidInputOutputData(inputVolume, outputVolume)
         if not isValid:
@@ -320,16 +318,15 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         from DURNSuperResLib.scene.sequences import shown_by_proxy, upscale_sequence
         from DURNSuperResLib.scene.volumes import upscale_volume
 
-        if method == "durn":
+        options = {inPythonsSpelling(name): value for name, value in options.items()}
+        if options.get("method", Method.DURN.value) == Method.DURN.value:
             check_torch()
         start = time.monotonic()
-        options |= {"method": method, "slice_axis": sliceAxis, "keep_type": keepType, "uncertainty": uncertainty}
-        options |= {"best_quality": bestQuality, "data_consistency": dataConsistency}
         if wholeCine and self.isCine(inputVolume):
             result = shown_by_proxy(upscale_sequence(inputVolume, scale, **options))
         else:
             result = upscale_volume(inputVolume, outputVolume, scale, **options)
-        logging.info(f"{method} x{scale} completed in {time.monotonic() - start:.2f} seconds")
+        logging.info(f"{result.GetName()} completed in {time.monotonic() - start:.2f} seconds")
         return result
 
     @staticmethod

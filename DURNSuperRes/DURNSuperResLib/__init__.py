@@ -12,13 +12,24 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .core.engine import Cancelled, upscale_slices
+    from .core.engine import upscale_slices
+    from .core.monitor import Cancelled
     from .core.network.models import ModelCard, ModelError, available_models
     from .core.options import METHODS
+    from .core.upscaling import Upscaling
 
-__all__ = ["METHODS", "Cancelled", "ModelCard", "ModelError", "__version__", "available_models", "upscale_slices"]
+__all__ = [
+    "METHODS",
+    "Cancelled",
+    "ModelCard",
+    "ModelError",
+    "Upscaling",
+    "__version__",
+    "available_models",
+    "upscale_slices",
+]
 
-_HOMES = {"METHODS": "options", "Cancelled": "engine", "upscale_slices": "engine"}
+_HOMES = {"METHODS": "options", "Cancelled": "monitor", "Upscaling": "upscaling", "upscale_slices": "engine"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,10 +13,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .commands import batch_options
+from .commands import arguments, batch_options
+from .core.monitor import Cancelled
 from .core.network.memory import keep_freed_memory
 from .core.network.models import ModelError, available_models
-from .core.options import DEGRADATION_NAMES, DEVICES, METHODS, PRECISIONS, SCALES
+from .core.options import DEGRADATION_NAMES, SCALES
 from .progress import ProgressBar
 from .version import NOTICE, __version__
 
@@ -36,12 +37,10 @@ def command() -> int:
     return main()
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(words: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    options = command_parser().parse_args(arguments)
+    options = command_parser().parse_args(words)
     level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
-    from .core.engine import Cancelled  # numpy comes in here, after --help and wrong usage were answered
-
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)
     try:
         options.run(options)
@@ -182,18 +181,9 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     text = ".nrrd, .nii, .nii.gz or .mha file; .seq.nrrd or .nii.gz of a cine; DICOM folder for DICOM input"
     parser.add_argument("-o", "--output", type=Path, required=True, help=text)
     parser.add_argument("--series", help="number, view or description of a stack of the folder, as info lists them")
-    parser.add_argument("--scale", type=int, choices=SCALES, default=2)
-    parser.add_argument("--method", choices=METHODS, default="durn")
-    parser.add_argument("--device", choices=DEVICES, default="auto")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
-    parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="axis across the slices")
-    parser.add_argument("--keep-type", action="store_true", help="the input's voxel type instead of float32")
-    parser.add_argument("--best-quality", action="store_true", help="mean over eight flips and rotations; 8 x slower")
+    arguments.add_options(parser, *arguments.ARGUMENTS)
     text = "write the standard deviation over the eight to this file, .nrrd or the like; 8 x slower"
     parser.add_argument("--uncertainty", type=Path, metavar="FILE", help=text)
-    text = "change the output as little as possible until it reproduces the input when brought down again"
-    parser.add_argument("--data-consistency", action="store_true", help=text)
-    parser.add_argument("--any-image", action="store_true", help="take phase images, masks and label maps, too")
     parser.add_argument("--modality", help="of the input, where its files do not say it; MR is assumed")
     parser.add_argument("--deterministic", action="store_true", help="CPU, float32: the same output bytes in each run")
     parser.add_argument(
@@ -220,7 +210,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("b", type=Path, help="second volume")
     parser.add_argument("-o", "--output", type=Path, required=True, help=".png file")
     parser.add_argument("--slice", type=int, help="slice of the first volume, from 0; its middle one by default")
-    parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="axis across the slices")
+    arguments.add_options(parser, "slice_axis")
     parser.add_argument("--zoom", type=float, default=1.0, help="magnification over the whole field of view")
     parser.add_argument("--size", type=int, default=640, help="edge of each view in pixels")
     parser.add_argument("--labels", nargs=2, metavar=("A", "B"), help="what to write on the views")
@@ -234,8 +224,8 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("b", type=Path, nargs="?", help="the upscaled one; without, the page offers to make it")
     parser.add_argument("--uncertainty", type=Path, metavar="U", help="map of B's uncertainty to lay over it")
     parser.add_argument("--series", help="stack of a DICOM folder, as for upscale")
-    parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="axis across the slices")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to upscale")
+    arguments.add_options(parser, "slice_axis")
+    arguments.add_options(parser, "device")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve at; other machines reach none but this")
     parser.add_argument("--port", type=int, default=0, help="port to serve at; any free one by default")
     parser.add_argument("--upload-limit", type=int, default=1024, metavar="MIB", help="largest file to take (1024 MiB)")
@@ -252,8 +242,7 @@ def _add_demo(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), help="folder for the results (demo)")
     parser.add_argument("--input", type=Path, help="a volume to take as the truth instead of the phantom")
-    parser.add_argument("--scale", type=int, choices=SCALES, default=2)
-    parser.add_argument("--device", choices=DEVICES, default="auto")
+    arguments.add_options(parser, "scale", "device")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
 
 
@@ -267,7 +256,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         "--degradation", choices=DEGRADATION_NAMES, action="append", help="repeatable; bicubic by default"
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
-    parser.add_argument("--slice-axis", choices=("auto", "i", "j", "k"), default="auto", help="of volumes of your own")
+    arguments.add_options(parser, "slice_axis")
     text = "also score the mean over eight orientations, and how well their spread tells where the errors are"
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")

@@ -18,12 +18,12 @@ from numpy.testing import assert_allclose
 
 from dicoms import image, save, write_cine
 from DURNSuperResLib.cli import main
-from DURNSuperResLib.commands.upscale import peak_memory_mib
+from DURNSuperResLib.core.network.memory import peak_memory_mib
 from DURNSuperResLib.scene.cine import load_cine
 from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
+from DURNSuperResLib.scene.nodes import ijk_to_ras_of
 from DURNSuperResLib.scene.sequence_storage import read_sequence
 from DURNSuperResLib.scene.sequences import add_browser, items_of, upscale_sequence
-from DURNSuperResLib.scene.volumes import ijk_to_ras_of
 
 BICUBIC = ("--method", "bicubic")
 
@@ -235,7 +235,7 @@ MEASURED = """
 import sys
 import numpy as np
 from pathlib import Path
-from DURNSuperResLib.commands.upscale import peak_memory_mib
+from DURNSuperResLib.core.network.memory import peak_memory_mib
 from DURNSuperResLib.scene.sequences import add_item, new_sequence, upscale_sequence
 from DURNSuperResLib.scene.sequence_storage import write_sequence
 

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from dicoms import write_cine
 from DURNSuperResLib.cli import main
-from DURNSuperResLib.core.network.ensemble import enlarge
+from DURNSuperResLib.core.engine import enlarge
 from DURNSuperResLib.core.signal.resampling import bicubic_downscale
+from DURNSuperResLib.core.upscaling import Upscaling
 from DURNSuperResLib.evaluation.scores import TestSet, rank_uncertainty, sunnybrook_validation
 from DURNSuperResLib.report import png, sha256_of_voxels
 from DURNSuperResLib.scene.sequence_storage import read_sequence
@@ -75,7 +76,7 @@ def test_data_consistency_reproduces_the_stored_values(heart: Path) -> None:
 def test_the_uncertainty_is_written_beside_the_best_image(heart: Path) -> None:
     output, spread = heart.with_name("out.nrrd"), heart.with_name("spread.nii.gz")
     assert main(["upscale", str(heart), "-o", str(output), "--best-quality", "--uncertainty", str(spread)]) == 0
-    expected = enlarge(voxels_in(heart), best_quality=True, uncertainty=True)
+    expected = enlarge(voxels_in(heart), Upscaling(best_quality=True, uncertainty=True))
     assert expected.spread is not None
     assert_allclose(voxels_in(output), expected.image, atol=0.01)
     assert_allclose(voxels_in(spread), expected.spread, atol=0.01)

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from DURNSuperResLib import Cancelled, upscale_slices
-from DURNSuperResLib.core.engine import Monitor
+from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network import inference
 from DURNSuperResLib.core.network.inference import DeviceError, Run, tiles
 from DURNSuperResLib.core.network.models import ModelError, model_for
@@ -23,7 +23,7 @@ from DURNSuperResLib.core.signal.resampling import bicubic_downscale
 from DURNSuperResLib.evaluation.scores import centre_crop, normalised, sunnybrook_validation
 
 CPU = torch.device("cpu")
-QUIET = Monitor(0, None, None)
+QUIET = Monitor()
 
 
 def as_float32(values: NDArray) -> NDArray[np.float32]:

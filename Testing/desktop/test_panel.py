@@ -15,7 +15,7 @@ import slicer
 
 from desktop.mrmlwidgets import qMRMLNodeComboBox
 from desktop.standin import Desktop, choose
-from DURNSuperResLib.core import engine
+from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network.models import model_for
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.scene.app import sequences_logic
@@ -95,8 +95,8 @@ def test_a_cancel_stops_within_one_batch(
     stack = short_axis_phantom(2, slices=1, size=512).acquired + np.arange(12)[:, None, None]
     panel._parameterNode.inputVolume = make_node(stack)
     batches, cancelled_at = [], []
-    real = engine.Monitor.report
-    monkeypatch.setattr(engine.Monitor, "report", lambda self, done: (batches.append(done), real(self, done)))
+    real = Monitor.report
+    monkeypatch.setattr(Monitor, "report", lambda self, *of: (batches.append(of[0]), real(self, *of)))
 
     def cancel_after_two() -> None:
         if batches and not cancelled_at:
@@ -180,10 +180,8 @@ def test_progress_shows_slices_and_time_left(panel: Any, desktop: Desktop, make_
 
 def test_every_run_uses_the_same_thread(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
-    real = engine.Monitor.check
-    monkeypatch.setattr(
-        engine.Monitor, "check", lambda self: (threads.append(threading.current_thread()), real(self))[1]
-    )
+    real = Monitor.check
+    monkeypatch.setattr(Monitor, "check", lambda self: (threads.append(threading.current_thread()), real(self))[1])
     panel.ui.applyButton.click()
     panel.ui.applyButton.click()
     assert len(set(threads)) == 1

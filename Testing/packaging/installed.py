@@ -45,8 +45,8 @@ def check(folder: Path) -> None:
         if name not in NEEDS_DESKTOP and Path(importlib.import_module(name).__file__) != path:
             raise ImportError(f"{name} comes from elsewhere than {path}")
         waiting += _named(folder, name, path)
-    from DURNSuperResLib.core.engine import SCALES
     from DURNSuperResLib.core.network.models import model_for
+    from DURNSuperResLib.core.options import SCALES
 
     for scale in SCALES:
         model_for(scale).load_state_dict()

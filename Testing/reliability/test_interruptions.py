@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from DURNSuperResLib import Cancelled
-from DURNSuperResLib.core.engine import Monitor
+from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network import inference
 from DURNSuperResLib.core.network.inference import Run
 from DURNSuperResLib.core.network.network import Durn, DurnConfig
@@ -147,14 +147,14 @@ def test_memory_that_runs_out_at_any_batch_changes_no_voxel(failing: int, also_n
     images = np.random.default_rng(0).random((4 * PASSES, 20, 24), dtype=np.float32)
     little = FailsAt(network, {failing, failing + 1} if also_next else {failing})
     done: list[int] = []
-    monitor = Monitor(len(images), lambda slices, _: done.append(slices), None)
+    monitor = Monitor(lambda slices, _: done.append(slices))
 
     def result_of(module: torch.nn.Module, watch: Monitor) -> NDArray[np.float32]:
         run = Run(module, torch.device("cpu"), torch.float32, 4 * 20 * 24, 2**22)  # type: ignore[arg-type]
         return run.over(images, lambda values: values.astype(np.float32), watch)
 
     result = result_of(little, monitor)
-    assert_allclose(result, result_of(network, Monitor(len(images), None, None)), rtol=1e-5, atol=1e-5)
+    assert_allclose(result, result_of(network, Monitor()), rtol=1e-5, atol=1e-5)
     assert little.passes > PASSES
     assert done == sorted(done)
     assert done[-1] == len(images)
@@ -204,7 +204,7 @@ import re, sys
 from pathlib import Path
 import numpy as np
 from DURNSuperResLib.cli import main
-from DURNSuperResLib.commands.upscale import peak_memory_mib
+from DURNSuperResLib.core.network.memory import peak_memory_mib
 from DURNSuperResLib.scene.sequences import add_item, new_sequence
 from DURNSuperResLib.scene.sequence_storage import write_sequence
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from DURNSuperResLib import upscale_slices
 from DURNSuperResLib.scene.app import current_scene
-from DURNSuperResLib.scene.volumes import ijk_to_ras_of, upscale_volume
+from DURNSuperResLib.scene.nodes import ijk_to_ras_of
+from DURNSuperResLib.scene.volumes import upscale_volume
 
 DTYPES = (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float32, np.float64)
 SCALES = (2, 3, 4)

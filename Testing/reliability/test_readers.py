@@ -21,11 +21,11 @@ from scene.test_dicom_fuzz import drop_tags, duplicate, garble, remove, spoil_ta
 
 from dicoms import GAP, NORMAL, ORIGIN, pixels_of, write_cine
 from DURNSuperResLib.cli import main
+from DURNSuperResLib.scene.nodes import ijk_to_ras_of
 from DURNSuperResLib.scene.nrrd import read_header
 from DURNSuperResLib.scene.sequence_storage import read_sequence, write_sequence
 from DURNSuperResLib.scene.sequences import add_item, items_of, new_sequence
 from DURNSuperResLib.scene.storage import InputError, matrix_of, read_volume
-from DURNSuperResLib.scene.volumes import ijk_to_ras_of
 from geometries import oblique
 
 SEEDS = 80

@@ -21,8 +21,8 @@ import torch
 
 from dicoms import enhanced, image, save, write_cine
 from DURNSuperResLib.cli import main
-from DURNSuperResLib.core.engine import SCALES
 from DURNSuperResLib.core.network.models import ModelError, model_for
+from DURNSuperResLib.core.options import SCALES
 
 LIBRARY = Path(__file__).resolve().parents[2] / "DURNSuperRes"
 SOURCES = sorted(LIBRARY.rglob("*.py"))

@@ -15,11 +15,11 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from DURNSuperResLib.scene.headers import facts_of
+from DURNSuperResLib.scene.nodes import ijk_to_ras_of
 from DURNSuperResLib.scene.nrrd import read_header
 from DURNSuperResLib.scene.sequence_storage import read_sequence, write_sequence
 from DURNSuperResLib.scene.sequences import add_item, items_of, new_sequence
 from DURNSuperResLib.scene.storage import InputError, OutputError
-from DURNSuperResLib.scene.volumes import ijk_to_ras_of
 from geometries import oblique
 
 ENDINGS = (".seq.nrrd", ".nii", ".nii.gz")

@@ -11,11 +11,12 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.engine import Cancelled, upscale_slices
+from DURNSuperResLib.core.engine import Enlarged, upscale_slices
 from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
-from DURNSuperResLib.core.network.ensemble import Enlarged
+from DURNSuperResLib.core.monitor import Cancelled
 from DURNSuperResLib.scene.cine import load_cine
 from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
+from DURNSuperResLib.scene.nodes import VolumeError, ijk_to_ras_of
 from DURNSuperResLib.scene.sequences import (
     add_browser,
     add_item,
@@ -27,7 +28,7 @@ from DURNSuperResLib.scene.sequences import (
     shown_by_proxy,
     upscale_sequence,
 )
-from DURNSuperResLib.scene.volumes import VolumeError, ijk_to_ras_of, upscale_volume
+from DURNSuperResLib.scene.volumes import upscale_volume
 from geometries import oblique
 
 MATRIX = oblique((1.4, 1.5, 8.0), left_handed=True)

@@ -15,9 +15,9 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from DURNSuperResLib.scene.nodes import ijk_to_ras_of
 from DURNSuperResLib.scene.nrrd import read_header
 from DURNSuperResLib.scene.storage import InputError, OutputError, check_output, read_volume, write_volume
-from DURNSuperResLib.scene.volumes import ijk_to_ras_of
 from geometries import oblique
 
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

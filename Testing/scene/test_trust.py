@@ -10,9 +10,11 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from DURNSuperResLib.core.network.ensemble import enlarge
+from DURNSuperResLib.core.engine import enlarge
 from DURNSuperResLib.core.signal.consistency import ConsistencyMeter
 from DURNSuperResLib.core.signal.resampling import bicubic_downscale
+from DURNSuperResLib.core.upscaling import Upscaling
+from DURNSuperResLib.scene.nodes import VolumeError, ijk_to_ras_of
 from DURNSuperResLib.scene.sequences import (
     add_browser,
     add_item,
@@ -23,8 +25,9 @@ from DURNSuperResLib.scene.sequences import (
     uncertainty_shown_with,
     upscale_sequence,
 )
-from DURNSuperResLib.scene.trust import in_words, uncertainty_of
-from DURNSuperResLib.scene.volumes import VolumeError, ijk_to_ras_of, upscale_volume
+from DURNSuperResLib.scene.trust import in_words
+from DURNSuperResLib.scene.uncertainty import uncertainty_of
+from DURNSuperResLib.scene.volumes import upscale_volume
 from geometries import oblique
 
 MakeNode = Callable[..., slicer.vtkMRMLScalarVolumeNode]
@@ -85,7 +88,7 @@ def test_the_uncertainty_is_a_coloured_volume_of_the_same_geometry(make_node: Ma
     node = make_node(np.ascontiguousarray(small.transpose(1, 0, 2)), oblique((3.0, 8.0, 3.0)))  # slices across j
     output = upscale_volume(node, uncertainty=True)
     uncertainty = uncertainty_of(output)
-    expected = enlarge(small, uncertainty=True)
+    expected = enlarge(small, Upscaling(uncertainty=True))
     assert expected.spread is not None
     assert_allclose(voxels_of(uncertainty).transpose(1, 0, 2), expected.spread, atol=0.01)
     assert_allclose(voxels_of(output).transpose(1, 0, 2), expected.image, atol=0.01)
@@ -109,7 +112,7 @@ def test_best_quality_is_the_mean_and_says_so(make_node: MakeNode, small: NDArra
     output = upscale_volume(make_node(small), best_quality=True)
     assert attribute(output, "BestQuality") == "true"
     assert uncertainty_of(output) is None
-    assert_allclose(voxels_of(output), enlarge(small, best_quality=True).image, atol=0.01)
+    assert_allclose(voxels_of(output), enlarge(small, Upscaling(best_quality=True)).image, atol=0.01)
 
 
 def test_a_cine_has_a_cine_of_its_uncertainty_that_plays_along(cine: slicer.vtkMRMLSequenceNode) -> None:

@@ -11,9 +11,10 @@ import SimpleITK as sitk
 import slicer
 from numpy.typing import NDArray
 
+from DURNSuperResLib.scene.nodes import VolumeError
 from DURNSuperResLib.scene.storage import OutputError
 from DURNSuperResLib.scene.views import LinkedViews, compare_picture, describe, screen_axes
-from DURNSuperResLib.scene.volumes import VolumeError, upscale_volume
+from DURNSuperResLib.scene.volumes import upscale_volume
 from geometries import oblique
 
 

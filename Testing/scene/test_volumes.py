@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from DURNSuperResLib import Cancelled, available_models
 from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
-from DURNSuperResLib.scene.volumes import VolumeError, as_type, ijk_to_ras_of, repair_non_finite, upscale_volume
+from DURNSuperResLib.core.signal.intensity import as_type
+from DURNSuperResLib.scene.nodes import VolumeError, ijk_to_ras_of, repair_non_finite
+from DURNSuperResLib.scene.volumes import upscale_volume
 from geometries import oblique
 
 MakeNode = Callable[..., slicer.vtkMRMLScalarVolumeNode]

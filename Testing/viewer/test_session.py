@@ -12,13 +12,14 @@ import pytest
 import slicer
 
 from dicoms import write_cine
-from DURNSuperResLib.core.engine import Cancelled
+from DURNSuperResLib.core.monitor import Cancelled
+from DURNSuperResLib.core.upscaling import Upscaling
 from DURNSuperResLib.scene.app import current_scene
 from DURNSuperResLib.scene.headers import facts_of
+from DURNSuperResLib.scene.nodes import VolumeError
 from DURNSuperResLib.scene.sequence_storage import write_sequence
 from DURNSuperResLib.scene.sequences import add_item, new_sequence
 from DURNSuperResLib.scene.storage import InputError, read_volume, write_volume
-from DURNSuperResLib.scene.volumes import VolumeError
 from DURNSuperResLib.viewer.mouse import Mouse
 from DURNSuperResLib.viewer.session import Session
 
@@ -157,7 +158,7 @@ def test_upscaling_a_volume_makes_the_second_image_and_lets_the_views_go_on(sess
         assert total == session.slices
         assert drawn.wait(30)
 
-    work = threading.Thread(target=session.upscale, kwargs={"scale": 2, "method": "bicubic", "progress": progress})
+    work = threading.Thread(target=session.upscale, args=(Upscaling(method="bicubic"), progress))
     work.start()
     assert begun.wait(60)
     assert len(session.pictures()) == 1  # drawn while the worker is in the middle of it
@@ -170,7 +171,7 @@ def test_upscaling_a_volume_makes_the_second_image_and_lets_the_views_go_on(sess
 
 def test_upscaling_a_cine_and_saving_it(session: Session, files, tmp_path: Path) -> None:
     session.open(files.cine)
-    session.upscale(3, "bicubic")
+    session.upscale(Upscaling(3, "bicubic"))
     session.phase = 3
     assert len(session.pictures()) == 2
     path = session.save_result(tmp_path)
@@ -183,10 +184,10 @@ def test_a_cancel_leaves_what_was_there(session: Session, files) -> None:
     session.open(files.volume, files.volume_x2)
     nodes = scene_nodes()
     with pytest.raises(Cancelled):
-        session.upscale(4, "bicubic", progress=lambda *_: session.cancel())
+        session.upscale(Upscaling(4, "bicubic"), progress=lambda *_: session.cancel())
     assert session.labels[1] == "bicubic x2  0.75 mm"
     assert scene_nodes() == nodes
-    session.upscale(4, "bicubic")
+    session.upscale(Upscaling(4, "bicubic"))
     assert session.labels[1] == "bicubic x4  0.38 mm"
 
 
@@ -200,7 +201,7 @@ def test_nothing_else_begins_while_an_upscaling_is_under_way(session: Session, f
                 act()
             refused.append(str(error.value))
 
-    session.upscale(2, "bicubic", progress=progress)
+    session.upscale(Upscaling(2, "bicubic"), progress=progress)
     assert refused
     assert all("under way" in reason for reason in refused)
 
@@ -236,7 +237,7 @@ def test_a_closed_session_leaves_the_scene_as_it_was(scene: slicer.vtkMRMLScene,
     session.open(files.cine, files.cine_x2, files.uncertainty)
     session.overlay = "difference"
     session.pictures()
-    session.upscale(2, "bicubic")
+    session.upscale(Upscaling(2, "bicubic"))
     session.pictures()
     session.open(files.volume)
     session.close()

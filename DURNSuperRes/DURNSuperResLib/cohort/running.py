@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.engine import Cancelled, IsCancelled
+from ..core.monitor import Cancelled, IsCancelled
 from ..core.network.models import model_for
 from ..version import LEDGER_FOLDER, __version__
 from .jobs import Job, digest_of

@@ -6,6 +6,7 @@ import argparse
 import datetime
 import importlib.metadata
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,30 @@ from ..report import Row, page_of, sha256_of, sha256_of_voxels, write_report
 from ..version import __version__
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode
+    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode, vtkMRMLVolumeNode
 
-    from .upscale import Done
+    from ..core.upscaling import Upscaling
 
 PREFIX = "DURNSuperRes."
 PACKAGES = ("numpy", "torch", "slicer-core", "SimpleITK", "pydicom")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run that is done.
+
+    Attributes:
+        how: its options.
+        told: which model ran where.
+        source, result: its input and output nodes, both volumes or both sequences.
+        summary: the output in words.
+    """
+
+    how: Upscaling
+    told: tuple[str, ...]
+    source: vtkMRMLVolumeNode | vtkMRMLSequenceNode
+    result: vtkMRMLVolumeNode | vtkMRMLSequenceNode
+    summary: str
 
 
 def check_report(path: Path, overwrite: bool) -> None:
@@ -35,19 +54,19 @@ def check_report(path: Path, overwrite: bool) -> None:
 
 def report_run(done: Done, options: argparse.Namespace, seconds: float) -> None:
     """Write the report and its page."""
-    from ..scene.trust import uncertainty_of
+    from ..scene.uncertainty import uncertainty_of
 
     uncertainty = uncertainty_of(done.result)
     entries = {
         "input": {"name": options.input.name, "sha256": sha256_of(options.input), **_size(done.source)},
         "output": {"name": options.output.name, **_size(done.result), **_voxels(done.result)},
         "uncertainty": _uncertainty(options, uncertainty),
-        "run": _run(done.result, options, seconds),
+        "run": _run(done, options, seconds),
         "consistency": _consistency(done.result),
         "domain": _domain(done.result),
         "versions": _versions(),
     }
-    write_report(options.report, entries, _rows(done, uncertainty, options))
+    write_report(options.report, entries, _rows(done, uncertainty))
 
 
 def _items(node: vtkMRMLNode) -> list[vtkMRMLScalarVolumeNode]:
@@ -76,15 +95,15 @@ def _uncertainty(options: argparse.Namespace, node: vtkMRMLNode | None) -> dict[
     return {"name": options.uncertainty.name, "measure": measure, **_voxels(node)}
 
 
-def _run(node: vtkMRMLNode, options: argparse.Namespace, seconds: float) -> dict[str, Any]:
+def _run(done: Done, options: argparse.Namespace, seconds: float) -> dict[str, Any]:
     return {
-        "method": options.method,
-        "scale": options.scale,
-        "model": node.GetAttribute(f"{PREFIX}Model"),
-        "model_sha256": node.GetAttribute(f"{PREFIX}ModelSHA256"),
-        "computed_by": "; then ".join(options.told),
-        "best_quality": options.best_quality,
-        "data_consistency": options.data_consistency,
+        "method": done.how.method,
+        "scale": done.how.scale,
+        "model": done.result.GetAttribute(f"{PREFIX}Model"),
+        "model_sha256": done.result.GetAttribute(f"{PREFIX}ModelSHA256"),
+        "computed_by": "; then ".join(done.told),
+        "best_quality": done.how.best_quality,
+        "data_consistency": done.how.data_consistency,
         "deterministic": options.deterministic,
         "seconds": round(seconds, 3),
         "finished": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -123,17 +142,16 @@ def _versions() -> dict[str, str | None]:
     return found | {"system": f"{platform.system()} {platform.machine()}"}
 
 
-def _rows(done: Done, uncertainty: vtkMRMLNode | None, options: argparse.Namespace) -> list[Row]:
+def _rows(done: Done, uncertainty: vtkMRMLNode | None) -> list[Row]:
     """Three slices of the middle phase, or fewer if there are not so many."""
     from slicer.util import arrayFromVolume
 
     from ..core.geometry import slice_axis, slices_first
-    from ..scene.volumes import ijk_to_ras_of
+    from ..scene.nodes import ijk_to_ras_of
 
     phase = len(_items(done.source)) // 2
     source = _items(done.source)[phase]
-    choice = "k" if options.input.is_dir() and options.slice_axis == "auto" else options.slice_axis
-    axis = slice_axis(ijk_to_ras_of(source), choice)
+    axis = slice_axis(ijk_to_ras_of(source), done.how.slice_axis)
     nodes = [done.source, done.result, *([] if uncertainty is None else [uncertainty])]
     before, after, *spread = (slices_first(arrayFromVolume(_items(node)[phase]), axis) for node in nodes)
     chosen = sorted({round(share * (len(before) - 1)) for share in (0.25, 0.5, 0.75)})

@@ -3,34 +3,64 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import re
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.network.memory import peak_memory_mib
+from ..core.upscaling import Upscaling
 from ..progress import ProgressBar
 from ..version import NOTICE
-from .reporting import check_report, report_run
+from .reporting import Done, check_report, report_run
 
 if TYPE_CHECKING:
-    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode, vtkMRMLVolumeNode
+    from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode
 
+    from ..core.monitor import Monitor
     from ..scene.dicom.stacks import Stack
 
 FILE_ENDING = re.compile(r"\.[a-z]{2,5}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Done:
-    """A run that is done: its input and output nodes, both volumes or both sequences, and the output in words."""
+class Order:
+    """What one input is upscaled with: the command's options, those of the run, and which model ran where."""
 
-    source: vtkMRMLVolumeNode | vtkMRMLSequenceNode
-    result: vtkMRMLVolumeNode | vtkMRMLSequenceNode
-    summary: str
+    options: argparse.Namespace
+    how: Upscaling
+    told: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Order:
+        """The order that a command line gives.
+
+        Raises:
+            ValueError: options that contradict each other.
+        """
+        how = Upscaling.from_mapping(vars(options) | {"uncertainty": options.uncertainty is not None})
+        return cls(options, _deterministic(how) if options.deterministic else how)
+
+    def across(self, slice_axis: str) -> Order:
+        """The same with another axis across the slices."""
+        return replace(self, how=replace(self.how, slice_axis=slice_axis))
+
+    def done(self, source: vtkMRMLNode, result: vtkMRMLNode) -> Done:
+        """What to report of it."""
+        of = _of_sequence if result.IsA("vtkMRMLSequenceNode") else _of_volume
+        return Done(self.how, tuple(self.told), source, result, of(result))
+
+    @contextlib.contextmanager
+    def monitor(self) -> Iterator[Monitor]:
+        """A progress bar, and whether to stop."""
+        from ..core.monitor import Monitor
+
+        with ProgressBar(shown=not self.options.quiet) as bar:
+            yield Monitor(bar, self.options.cancelled, self.told.append)
 
 
 def upscale(options: argparse.Namespace) -> None:
@@ -43,11 +73,10 @@ def upscale(options: argparse.Namespace) -> None:
 def upscale_one(options: argparse.Namespace) -> str:
     """Upscale one input into one output, its uncertainty map and report; the result in words."""
     start = time.monotonic()
-    options.told = []  # which model ran where
-    _make_deterministic(options)
+    order = Order.of(options)
     if options.report:
         check_report(options.report, options.overwrite)
-    done = _upscaled(options)
+    done = _upscaled(order)
     seconds = time.monotonic() - start
     _write_uncertainty(done, options)
     if options.report:
@@ -55,45 +84,46 @@ def upscale_one(options: argparse.Namespace) -> str:
     return f"{done.summary}; {done.result.GetAttribute('DURNSuperRes.Consistency')}"
 
 
-def _upscaled(options: argparse.Namespace) -> Done:
+def _upscaled(order: Order) -> Done:
+    options = order.options
     if options.input.is_dir():
-        return _from_dicom(options)
+        return _from_dicom(order)
     if options.series is not None:
         raise ValueError(f"--series chooses from a DICOM folder, and {options.input} is none")
-    return _cine_file(options) if _is_cine(options.input) else _volume_file(options)
+    return _cine_file(order) if _is_cine(options.input) else _volume_file(order)
 
 
-def _make_deterministic(options: argparse.Namespace) -> None:
+def _deterministic(how: Upscaling) -> Upscaling:
     """Fix what could differ from run to run on one machine: device, precision and the choice of algorithms."""
-    if not options.deterministic:
-        return
-    if options.device == "cuda" or options.precision not in ("auto", "float32"):
+    if how.device == "cuda" or how.precision not in ("auto", "float32"):
         raise ValueError("--deterministic computes in float32 on the CPU; leave --device and --precision away")
-    options.device, options.precision = "cpu", "float32"
-    if options.method == "durn":
+    if how.is_durn:
         import torch
 
         torch.use_deterministic_algorithms(True)
+    return replace(how, device="cpu", precision="float32")
 
 
-def _volume_file(options: argparse.Namespace) -> Done:
+def _volume_file(order: Order) -> Done:
     from ..scene import storage
 
+    options = order.options
     _check_outputs(options, storage.check_output)
     source = storage.read_volume(options.input)
-    result = _upscaled_volume(source, options)
+    result = _upscaled_volume(source, order)
     storage.write_volume(result, options.output, overwrite=options.overwrite)
-    return Done(source, result, _of_volume(result))
+    return order.done(source, result)
 
 
-def _cine_file(options: argparse.Namespace) -> Done:
+def _cine_file(order: Order) -> Done:
     from ..scene import sequence_storage
 
+    options = order.options
     _check_outputs(options, sequence_storage.check_sequence_output)
     source = sequence_storage.read_sequence(options.input)
-    result = _upscaled_sequence(source, options)
+    result = _upscaled_sequence(source, order)
     sequence_storage.write_sequence(result, options.output, overwrite=options.overwrite)
-    return Done(source, result, _of_sequence(result))
+    return order.done(source, result)
 
 
 def _check_outputs(options: argparse.Namespace, check: Callable[[Path, bool], None], to_folder: bool = False) -> None:
@@ -108,55 +138,58 @@ def _write_uncertainty(done: Done, options: argparse.Namespace) -> None:
         return
     from ..scene.sequence_storage import write_sequence
     from ..scene.storage import write_volume
-    from ..scene.trust import uncertainty_of
+    from ..scene.uncertainty import uncertainty_of
 
     write = write_sequence if done.result.IsA("vtkMRMLSequenceNode") else write_volume
     write(uncertainty_of(done.result), options.uncertainty, overwrite=options.overwrite)
     logging.info("%s: standard deviation over the eight flips and rotations", options.uncertainty)
 
 
-def _from_dicom(options: argparse.Namespace) -> Done:
+def _from_dicom(order: Order) -> Done:
     from ..scene.dicom.stacks import choose_stack, contents_of
 
-    contents = contents_of(options.input)
-    stack = choose_stack(contents, options.series)
+    options = order.options
+    stack = choose_stack(contents_of(options.input), options.series)
     if options.images is not None and {image.path for image in stack.every_frame} != set(options.images):
         raise ValueError(f"{options.input} has changed since its stacks were listed; run it again")
     for note in stack.notes:
         logging.warning("%s: %s", options.input, note)
-    return _dicom_cine(stack, options) if stack.phases > 1 else _dicom_static(stack, options)
+    return _dicom_cine(stack, order) if stack.phases > 1 else _dicom_static(stack, order)
 
 
-def _dicom_cine(stack: Stack, options: argparse.Namespace) -> Done:
+def _dicom_cine(stack: Stack, order: Order) -> Done:
     from ..scene import sequence_storage
     from ..scene.cine import load_cine
     from ..scene.sequences import items_of
 
+    options = order.options
     to_folder = _is_folder(options, sequence_storage.WRITABLE)
     _check_outputs(options, sequence_storage.check_sequence_output, to_folder)
+    order = order.across(_across(options, to_folder))
     source = _described(load_cine(stack), stack)
-    result = _upscaled_sequence(source, options, slice_axis=_across(options, to_folder))
+    result = _upscaled_sequence(source, order)
     if to_folder:
-        items = items_of(result)
-        _write_dicom(stack, items.__getitem__, options)
+        _write_dicom(stack, items_of(result).__getitem__, order)
     else:
         sequence_storage.write_sequence(result, options.output, overwrite=options.overwrite)
-    return Done(source, result, _of_sequence(result))
+    return order.done(source, result)
 
 
-def _dicom_static(stack: Stack, options: argparse.Namespace) -> Done:
+def _dicom_static(stack: Stack, order: Order) -> Done:
     from ..scene import storage
     from ..scene.cine import load_static
 
+    options = order.options
     to_folder = _is_folder(options, storage.WRITABLE)
     _check_outputs(options, storage.check_output, to_folder)
+    order = order.across(_across(options, to_folder))
     source = _described(load_static(stack), stack)
-    result = _upscaled_volume(source, options, slice_axis=_across(options, to_folder))
+    result = _upscaled_volume(source, order)
     if to_folder:
-        _write_dicom(stack, lambda _: result, options)
+        _write_dicom(stack, lambda _: result, order)
     else:
         storage.write_volume(result, options.output, overwrite=options.overwrite)
-    return Done(source, result, _of_volume(result))
+    return order.done(source, result)
 
 
 def _described(node: vtkMRMLNode, stack: Stack) -> vtkMRMLNode:
@@ -191,7 +224,7 @@ def _across(options: argparse.Namespace, to_folder: bool) -> str:
     return "k" if options.slice_axis == "auto" else options.slice_axis
 
 
-def _write_dicom(stack: Stack, item: Callable[[int], Any], options: argparse.Namespace) -> None:
+def _write_dicom(stack: Stack, item: Callable[[int], Any], order: Order) -> None:
     from slicer.util import arrayFromVolume
 
     from ..scene.dicom.derived import write_derived
@@ -199,68 +232,50 @@ def _write_dicom(stack: Stack, item: Callable[[int], Any], options: argparse.Nam
     write_derived(
         stack,
         lambda phase: arrayFromVolume(item(phase)),
-        options.output,
-        scale=options.scale,
-        method=options.method,
-        overwrite=options.overwrite,
+        order.options.output,
+        scale=order.how.scale,
+        method=order.how.method,
+        overwrite=order.options.overwrite,
     )
 
 
-def _upscaled_volume(
-    source: vtkMRMLScalarVolumeNode, options: argparse.Namespace, slice_axis: str | None = None
-) -> vtkMRMLScalarVolumeNode:
-    from ..scene.volumes import repair_non_finite, upscale_volume
+def _upscaled_volume(source: vtkMRMLScalarVolumeNode, order: Order) -> vtkMRMLScalarVolumeNode:
+    from ..scene.volumes import enlarge_volume
 
-    _check_slices(source, options, slice_axis or options.slice_axis)
-    _state_modality(source, options)
-    _repair([source], options, repair_non_finite)
-    with ProgressBar(shown=not options.quiet) as bar:
-        return upscale_volume(source, **_choices(options, slice_axis), progress=bar)
+    _check_slices(source, order)
+    _prepare(source, [source], order.options)
+    with order.monitor() as monitor:
+        return enlarge_volume(source, None, order.how, monitor)
 
 
-def _upscaled_sequence(
-    source: vtkMRMLSequenceNode, options: argparse.Namespace, slice_axis: str | None = None
-) -> vtkMRMLSequenceNode:
-    from ..scene.sequences import items_of, upscale_sequence
-    from ..scene.volumes import repair_non_finite
+def _upscaled_sequence(source: vtkMRMLSequenceNode, order: Order) -> vtkMRMLSequenceNode:
+    from ..scene.sequences import enlarge_sequence, items_of
 
-    _state_modality(source, options)
-    _repair(items_of(source), options, repair_non_finite)
-    with ProgressBar(shown=not options.quiet) as bar:
-        return upscale_sequence(source, **_choices(options, slice_axis), progress=bar)
+    _prepare(source, items_of(source), order.options)
+    with order.monitor() as monitor:
+        return enlarge_sequence(source, order.how, monitor)
 
 
-def _choices(options: argparse.Namespace, slice_axis: str | None) -> dict[str, Any]:
-    names = ("scale", "method", "device", "precision", "keep_type", "best_quality", "data_consistency", "any_image")
-    more = {"slice_axis": slice_axis or options.slice_axis, "uncertainty": options.uncertainty is not None}
-    more |= {"announce": options.told.append, "cancelled": options.cancelled}
-    return {name: getattr(options, name) for name in names} | more
+def _prepare(source: vtkMRMLNode, volumes: list[vtkMRMLScalarVolumeNode], options: argparse.Namespace) -> None:
+    """State the modality, and repair voxels, as far as the options ask for it."""
+    from ..scene.nodes import repair_non_finite
 
-
-def _state_modality(node: vtkMRMLNode, options: argparse.Namespace) -> None:
     if options.modality:
-        node.SetAttribute("DICOM.Modality", options.modality.upper())
-
-
-def _repair(
-    nodes: list[vtkMRMLScalarVolumeNode],
-    options: argparse.Namespace,
-    repair: Callable[[vtkMRMLScalarVolumeNode], int],
-) -> None:
-    repaired = sum(repair(node) for node in nodes) if options.repair else 0
+        source.SetAttribute("DICOM.Modality", options.modality.upper())
+    repaired = sum(repair_non_finite(volume) for volume in volumes) if options.repair else 0
     if repaired:
         logging.warning("%d NaN or infinite voxels were set to the smallest finite value", repaired)
 
 
-def _check_slices(node: vtkMRMLScalarVolumeNode, options: argparse.Namespace, axis: str) -> None:
+def _check_slices(node: vtkMRMLScalarVolumeNode, order: Order) -> None:
     from ..core.geometry import slice_axis
+    from ..scene.nodes import ijk_to_ras_of
     from ..scene.storage import InputError
-    from ..scene.volumes import ijk_to_ras_of
 
     size = node.GetImageData().GetDimensions()
-    if size[slice_axis(ijk_to_ras_of(node), axis)] == 1 and not options.single_slice:
-        extent = " x ".join(map(str, size))
-        raise InputError(f"{options.input} holds one slice ({extent}), not a stack; give --single-slice to upscale it")
+    if size[slice_axis(ijk_to_ras_of(node), order.how.slice_axis)] == 1 and not order.options.single_slice:
+        extent, path = " x ".join(map(str, size)), order.options.input
+        raise InputError(f"{path} holds one slice ({extent}), not a stack; give --single-slice to upscale it")
 
 
 def _is_cine(path: Path) -> bool:
@@ -292,20 +307,3 @@ def _peak_memory() -> str:
     """The most memory that this process has held so far, where the system tells (Linux and macOS)."""
     mebibytes = peak_memory_mib()
     return "" if mebibytes is None else f", peak memory {mebibytes:.0f} MiB"
-
-
-def peak_memory_mib() -> float | None:
-    """The largest resident set of this process in MiB; None where the system does not tell.
-
-    Linux's ``getrusage`` would count the process that started this one, too.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        if found:
-            return int(found[1]) / 2**10
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-METHODS = ("durn", "bicubic")
+METHOD_LABELS = {"durn": "DURN", "bicubic": "bicubic"}  # as people write them
+METHODS = tuple(METHOD_LABELS)
 SCALES = (2, 3, 4)
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+SLICE_AXES = ("auto", "i", "j", "k")
 DEGRADATION_NAMES = ("bicubic", "kspace", "hamming", "tukey", "partial-fourier", "noise")

@@ -19,9 +19,10 @@ from ..core.signal.kspace import kspace_truncate
 from ..core.signal.phantom import SLICE_SPACING_MM, short_axis_phantom
 from ..core.signal.quality import psnr, ssim
 from ..scene.app import current_scene
+from ..scene.nodes import VolumeError, checked_voxels, ijk_to_ras_of
 from ..scene.storage import check_output, write_volume
 from ..scene.views import compare_picture
-from ..scene.volumes import VolumeError, checked_voxels, ijk_to_ras_of, upscale_volume
+from ..scene.volumes import upscale_volume
 
 OUTPUTS = ("acquired.nrrd", "truth.nrrd", "bicubic.nrrd", "durn.nrrd")
 PICTURE = "comparison.png"

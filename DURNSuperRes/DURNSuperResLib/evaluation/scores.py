@@ -22,9 +22,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.engine import upscale_slices
+from ..core.engine import enlarge, upscale_slices
 from ..core.geometry import slice_axis, slices_first
-from ..core.network.ensemble import enlarge
 from ..core.signal.degradation import DEGRADATIONS
 from ..core.signal.kspace import zero_fill
 from ..core.signal.quality import (
@@ -36,6 +35,7 @@ from ..core.signal.quality import (
     ssim,
 )
 from ..core.signal.resampling import bicubic_upscale
+from ..core.upscaling import Upscaling
 
 FloatArray = NDArray[np.float64]
 Enlarge = Callable[[FloatArray, int], FloatArray]
@@ -176,7 +176,7 @@ def _durn_consistent(image: FloatArray, scale: int) -> FloatArray:
 
 
 def _durn_x8(image: FloatArray, scale: int) -> FloatArray:
-    return enlarge(image[None], scale, best_quality=True).image[0].astype(np.float64)
+    return enlarge(image[None], Upscaling(scale=scale, best_quality=True)).image[0].astype(np.float64)
 
 
 def _resampled(interpolator: int) -> Enlarge:
@@ -245,7 +245,7 @@ def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ra
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for case in _cases(test_set, scale, degradation):
-        result = enlarge(case.low[None], scale, uncertainty=True)
+        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True))
         assert result.spread is not None
         image = np.clip(result.image[0], 0, 1)
         error = case.region.of(np.abs(image - case.truth))

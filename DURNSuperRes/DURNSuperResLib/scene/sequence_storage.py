@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from .app import current_scene
 from .door import InputError, check_complete, check_header, check_place, suffix
+from .nodes import ijk_to_ras_of
 from .nrrd import NrrdError, read_header, voxel_blocks
 from .sequences import add_item, items_of, new_sequence
 from .storage import (
@@ -35,7 +36,6 @@ from .storage import (
     matrix_of,
     written_aside,
 )
-from .volumes import ijk_to_ras_of
 
 logger = logging.getLogger(__name__)
 

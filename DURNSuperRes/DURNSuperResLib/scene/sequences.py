@@ -6,96 +6,48 @@ while the work goes on. One intensity map serves the whole cine; a map of its ow
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.engine import Announce, Cancelled
-from ..core.geometry import slice_axis as chosen_axis
-from ..core.geometry import slices_first, upscaled_ijk_to_ras
-from ..core.network.ensemble import ORIENTATIONS, Enlarged
+from ..core.geometry import slice_axis, slices_first, upscaled_ijk_to_ras
+from ..core.monitor import Announce, Cancelled, IsCancelled, Monitor, Progress
+from ..core.network.ensemble import ORIENTATIONS
 from ..core.signal.consistency import ConsistencyMeter
 from ..core.signal.intensity import IntensityMap
+from ..core.upscaling import Upscaling
 from .app import current_scene, sequences_logic
-from .trust import colour, examine, refer, tell, uncertainty_of
-from .volumes import (
-    Run,
-    VolumeError,
-    dress,
-    enlarged_voxels,
-    finite_voxels,
-    ijk_to_ras_of,
-    label_of,
-    measured,
-    provenance,
-    record,
-)
+from .nodes import VolumeError, finite_voxels, ijk_to_ras_of
+from .provenance import dress, provenance, record
+from .trust import examine, tell
+from .uncertainty import colour, refer, uncertainty_of
+from .voxels import Run, computed, measured
 
 MULTI_VOLUME = "MultiVolume"  # prefix of the attributes that Slicer's MultiVolumeImporter writes
-
-Progress = Callable[[int, int], None]
-IsCancelled = Callable[[], bool]
-
-
-@dataclass(frozen=True)
-class _Options:
-    """What every item of one cine is upscaled with."""
-
-    scale: int
-    slice_axis: str
-    keep_type: bool
-    any_image: bool
-    engine: dict[str, Any]  # of core.ensemble.enlarge
-
-
-class _Calls:
-    """What a run tells its caller and asks of it, for a whole cine of which each item is a run of its own."""
-
-    def __init__(
-        self, progress: Progress | None, cancelled: IsCancelled | None, announce: Announce | None, run: Run
-    ) -> None:
-        self.cancelled, self.run = cancelled, run
-        self._progress, self._announce = progress, announce
-        self._last = ""
-
-    def announce(self, what: str) -> None:
-        """Pass on what has not just been said."""
-        if self._announce is not None and what != self._last:
-            self._announce(what)
-        self._last = what
-
-    def progress_of(self, before: int, total: int) -> Progress | None:
-        """``progress`` of the whole cine, from that of an item with ``before`` slices done ahead of it."""
-        progress = self._progress
-        return None if progress is None else lambda done, _: progress(before + done, total)
-
-
-def _here(compute: Callable[[], Enlarged]) -> Enlarged:
-    return compute()
 
 
 def upscale_sequence(
     source: slicer.vtkMRMLNode,
     scale: int = 2,
     *,
-    method: str = "durn",
-    device: str = "auto",
-    precision: str = "auto",
-    slice_axis: str = "auto",
-    keep_type: bool = False,
-    best_quality: bool = False,
-    uncertainty: bool = False,
-    data_consistency: bool = False,
-    any_image: bool = False,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
     announce: Announce | None = None,
     run: Run | None = None,
+    **options: Any,
+) -> slicer.vtkMRMLSequenceNode:
+    """:func:`enlarge_sequence` by keywords: ``scale`` and ``options`` are those of
+    :class:`~..core.upscaling.Upscaling`; ``progress``, ``cancelled`` and ``announce`` those of
+    :class:`~..core.monitor.Monitor`, over all items.
+    """
+    return enlarge_sequence(source, Upscaling(scale=scale, **options), Monitor(progress, cancelled, announce), run)
+
+
+def enlarge_sequence(
+    source: slicer.vtkMRMLNode, how: Upscaling, monitor: Monitor, run: Run | None = None
 ) -> slicer.vtkMRMLSequenceNode:
     """Enlarge the slices of every volume of a cine in their plane; index name, unit, type and values stay the same.
 
@@ -106,33 +58,28 @@ def upscale_sequence(
     Args:
         source: a sequence of volumes, a browser (its master sequence is taken), the proxy volume of one, or a
             multi-volume.
-        scale, method, device, precision, cancelled: as :func:`~..core.engine.upscale_slices`.
-        best_quality, uncertainty, data_consistency, any_image: as :func:`~.volumes.upscale_volume`; the uncertainty is
-            a second sequence, :func:`~.trust.uncertainty_of` the output.
-        slice_axis, keep_type: as ``upscale_volume``; the axis is chosen once for all items.
-        progress, announce: as ``upscale_slices``, over all items.
-        run: as :func:`~.volumes.upscale_volume`, asked for each item.
+        how: the options; the axis is chosen once for all items, and an uncertainty is a second sequence,
+            :func:`~.uncertainty.uncertainty_of` the output.
+        monitor: told of the slices of all items that are done, asked whether to stop.
+        run: as :func:`~.volumes.enlarge_volume`, asked for each item.
 
     Raises:
         VolumeError: no sequence, an item that is no grey-level image or has NaN or infinite voxels, a constant cine.
-        ValueError, ModelError, DeviceError: as ``upscale_slices``.
-        Cancelled: as ``upscale_slices``, or the sequence was removed from the scene while ``run`` was busy.
+        ValueError, ModelError, DeviceError: as :func:`~..core.engine.enlarge`.
+        Cancelled: as ``enlarge``, or the sequence was removed from the scene while ``run`` was busy.
     """
     sequence, browser = _sequence_and_browser(source)
-    engine = {"method": method, "device": device, "precision": precision, "best_quality": best_quality}
-    engine |= {"uncertainty": uncertainty, "data_consistency": data_consistency}
-    options = _Options(scale, slice_axis, keep_type, any_image, engine)
     known_scene = sequence.GetScene()
-    output, spread, notes = _upscaled_items(sequence, options, _Calls(progress, cancelled, announce, run or _here))
+    output, spread, found = _upscaled_items(sequence, how, monitor, run)
     if sequence.GetScene() is not known_scene:
         raise Cancelled(f"{sequence.GetName()} was removed from the scene during the run")
     scene = known_scene or current_scene()
-    output.SetName(scene.GenerateUniqueName(f"{sequence.GetName()} {label_of(method)} x{scale}"))
+    output.SetName(scene.GenerateUniqueName(f"{sequence.GetName()} {how.label}"))
     scene.AddNode(output)
-    record(output, sequence, scale, method, notes)
-    tell(notes)
+    record(output, sequence, how, found)
+    tell(found)
     _play_together(browser, output, sequence)
-    if uncertainty:
+    if how.uncertainty:
         spread.SetName(f"{output.GetName()} uncertainty")
         scene.AddNode(spread)
         refer(output, spread)
@@ -283,33 +230,29 @@ def _nodes(scene: slicer.vtkMRMLScene | None, class_name: str) -> list[slicer.vt
 
 
 def _upscaled_items(
-    sequence: slicer.vtkMRMLSequenceNode, options: _Options, calls: _Calls
+    sequence: slicer.vtkMRMLSequenceNode, how: Upscaling, monitor: Monitor, run: Run | None
 ) -> tuple[slicer.vtkMRMLSequenceNode, slicer.vtkMRMLSequenceNode, dict[str, str]]:
     """Sequences in no scene, of the enlarged items and of their uncertainty, and what was found of them."""
     items = items_of(sequence)
     voxels = [finite_voxels(item) for item in items]
     places = [(ijk_to_ras_of(item), sequence.GetNthIndexValue(n)) for n, item in enumerate(items)]
-    axis = chosen_axis(places[0][0], options.slice_axis)
-    method, scale = options.engine["method"], options.scale
-    engine = options.engine | {"intensity": _common_intensity(sequence, voxels)}
+    axis = slice_axis(places[0][0], how.slice_axis)
+    intensity = _common_intensity(sequence, voxels)
     slices = [slices_first(array, axis) for array in voxels]
-    notes = examine(sequence, slices, axis, places[0][0], scale, method, options.any_image)
+    found = examine(sequence, slices, axis, places[0][0], how)
     output, spread = _empty_like(sequence), _empty_like(sequence)
-    passes = len(ORIENTATIONS) if engine["best_quality"] or engine["uncertainty"] else 1
+    passes = len(ORIENTATIONS) if how.several_passes else 1
     counts = [passes * len(array) for array in slices]
-    attributes = provenance(sequence, scale, method)
+    attributes = provenance(sequence, how)
     meter = ConsistencyMeter()
     for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
-        copy = array.copy()  # the user may change the sequence while another thread computes
-        before = calls.progress_of(sum(counts[:n]), sum(counts))
-        talk = {"progress": before, "cancelled": calls.cancelled, "announce": calls.announce}
-        compute = functools.partial(enlarged_voxels, copy, axis, scale, options.keep_type, meter, **engine, **talk)
-        result = calls.run(compute)
-        matrix = upscaled_ijk_to_ras(ijk_to_ras, scale, axis)
+        part = monitor.of_part(sum(counts[:n]), sum(counts))
+        result = computed(array, axis, how, meter, part, run, intensity)
+        matrix = upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)
         add_item(output, result.image, matrix, index_value, attributes)
         if result.spread is not None:
             add_item(spread, result.spread, matrix, index_value)
-    return output, spread, notes | measured(meter, engine)
+    return output, spread, found | measured(meter)
 
 
 def _empty_like(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceNode:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .app import current_scene
 from .dicom import DicomError, plain_stack
 from .door import InputError, check_complete, check_geometry, check_header, check_place, suffix
-from .volumes import ijk_to_ras_of
+from .nodes import ijk_to_ras_of
 
 READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")

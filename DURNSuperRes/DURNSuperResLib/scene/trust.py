@@ -1,4 +1,4 @@
-"""What the scene says of an output's trust: the input's domain, and the uncertainty map beside the output."""
+"""What the scene says of an output's trust: the input's domain and resolution, and how close the output stays to it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from ..core.geometry import slice_axis, slices_first, voxel_spacing
 from ..core.network.domain import refusal_of, warnings_of
 from ..core.network.models import model_for
 from ..core.signal.spectrum import Resolution, resolution_of
-from .volumes import ATTRIBUTE_PREFIX, VolumeError, ijk_to_ras_of
+from ..core.upscaling import Upscaling
+from .nodes import VolumeError, ijk_to_ras_of
+from .provenance import ATTRIBUTE_PREFIX
 
-UNCERTAINTY_REFERENCE = "DURNSuperRes.Uncertainty"
 DICOM_PREFIX = "DICOM."
 STATED = ("Modality", "ImageType", "ScanningSequence")  # attributes of a node, by DICOM keyword with the prefix
-HEAT = "vtkMRMLColorTableNodeIron"
 INSIDE, ZERO_FILLED = "inside", "zero-filled"
-WHITE_PERCENTILE, CLEAR_SHARE = 99.5, 0.15
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +29,7 @@ def examine(
     items: Sequence[NDArray],
     axis: int,
     ijk_to_ras: NDArray[np.float64],
-    scale: int,
-    method: str,
-    any_image: bool,
+    how: Upscaling,
 ) -> dict[str, str]:
     """Hold an input against the domain of its model.
 
@@ -41,24 +38,23 @@ def examine(
             ``DICOM.ScanningSequence`` say is believed.
         items: slices ``(n, rows, columns)`` of the volume, or of each phase.
         axis, ijk_to_ras: the axis across the slices, and the matrix.
-        scale, method: of the run; only ``durn`` has a domain.
-        any_image: refuse nothing.
+        how: the options; only ``durn`` has a domain, and with ``any_image`` nothing is refused.
 
     Returns:
-        Entries for :func:`~.volumes.record`: the resolution, and what is outside the domain.
+        Entries for :func:`~.provenance.record`: the resolution, and what is outside the domain.
 
     Raises:
         VolumeError: a phase image, a mask or a label map.
     """
     stated = {name: value for name in STATED if (value := node.GetAttribute(DICOM_PREFIX + name))}
-    refusal = "" if any_image else refusal_of(items, stated)
+    refusal = "" if how.any_image else refusal_of(items, stated)
     if refusal:
         raise VolumeError(f"{node.GetName()} {refusal}")
     resolution = resolution_of(items, _pixel_mm(ijk_to_ras, axis))
     entries = {"Resolution": f"{resolution} ({ZERO_FILLED})" if resolution.interpolated else str(resolution)}
-    if method == "durn":
+    if how.is_durn:
         matrix = items[0].shape[2], items[0].shape[1]
-        found = warnings_of(model_for(scale), items, resolution.pixel_mm, matrix, stated)
+        found = warnings_of(model_for(how.scale), items, resolution.pixel_mm, matrix, stated)
         entries["Domain"] = "; ".join(found) or INSIDE
     return entries
 
@@ -94,46 +90,3 @@ def _pixel_mm(ijk_to_ras: NDArray[np.float64], axis: int) -> tuple[float, float]
     spacing = voxel_spacing(ijk_to_ras)
     first, second = (float(spacing[n]) for n in range(3) if n != axis)
     return first, second
-
-
-def give_uncertainty(output: slicer.vtkMRMLScalarVolumeNode, spread: NDArray[np.float32] | None) -> None:
-    """Add the uncertainty as a volume beside the output and refer to it; without one, end an earlier reference."""
-    if spread is None:
-        output.RemoveNodeReferenceIDs(UNCERTAINTY_REFERENCE)
-        return
-    volume = uncertainty_of(output)
-    if volume is None:
-        scene = output.GetScene()
-        name = scene.GenerateUniqueName(f"{output.GetName()} uncertainty")
-        volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    slicer.util.updateVolumeFromArray(volume, spread)
-    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijk_to_ras_of(output)))
-    volume.SetAndObserveTransformNodeID(output.GetTransformNodeID())
-    colour(volume)
-    refer(output, volume)
-
-
-def refer(output: slicer.vtkMRMLNode, uncertainty: slicer.vtkMRMLNode) -> None:
-    """Let an output know its uncertainty; volumes and sequences alike."""
-    output.SetNodeReferenceID(UNCERTAINTY_REFERENCE, uncertainty.GetID())
-
-
-def uncertainty_of(output: slicer.vtkMRMLNode) -> slicer.vtkMRMLNode | None:
-    """The volume or sequence of an output's uncertainty: the standard deviation over eight orientations, in the
-    output's units. None if none was made.
-    """
-    return output.GetNodeReference(UNCERTAINTY_REFERENCE)
-
-
-def colour(volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
-    """Show an uncertainty from black (none) over red to white (the upper half per cent)."""
-    if volume is None:
-        return
-    volume.CreateDefaultDisplayNodes()
-    display = volume.GetDisplayNode()
-    display.SetAndObserveColorNodeID(HEAT)
-    top = float(np.percentile(slicer.util.arrayFromVolume(volume), WHITE_PERCENTILE)) or 1.0
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevel(top, top / 2)
-    display.SetThreshold(CLEAR_SHARE * top, 1e3 * top)  # laid over an image it hides only what is uncertain
-    display.SetApplyThreshold(True)

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..core.geometry import slice_axis as chosen_axis
+from ..core.options import METHOD_LABELS
 from .app import application_logic
+from .nodes import VolumeError, ijk_to_ras_of
+from .provenance import ATTRIBUTE_PREFIX
 from .storage import OutputError, check_output, written_aside
-from .volumes import ATTRIBUTE_PREFIX, VolumeError, ijk_to_ras_of, label_of
 
 VIEW_GROUP = 5201
 MARGIN = 10
@@ -242,7 +244,7 @@ def describe(node: slicer.vtkMRMLScalarVolumeNode) -> str:
     """A volume's label: its name or its method and scale, and the spacing in its slices in mm."""
     spacing = sorted(node.GetSpacing())[0]
     method, scale = (node.GetAttribute(ATTRIBUTE_PREFIX + key) for key in ("Method", "Scale"))
-    name = f"{label_of(method)} x{scale}" if method else node.GetName()
+    name = f"{METHOD_LABELS[method]} x{scale}" if method else node.GetName()
     return f"{name}  {spacing:.2f} mm"
 
 

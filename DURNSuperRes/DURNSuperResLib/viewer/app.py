@@ -16,9 +16,10 @@ from typing import Any
 from aiohttp import web
 from trame_server import Server
 
-from ..core.engine import METHODS, SCALES, Cancelled
+from ..core.monitor import Cancelled
 from ..core.network.models import ModelError
-from ..scene.volumes import label_of
+from ..core.options import METHOD_LABELS, METHODS, SCALES
+from ..core.upscaling import Upscaling
 from .frames import AREAS, Area, Frames
 from .mouse import Mouse
 from .page import add_page, start_page
@@ -91,7 +92,7 @@ class Viewer:
         state.update({"layout": "side", "swipe": 50, "smooth": False, "panel": False, "playing": False})
         state.update({"running": False, "progress": 0, "note": "", "note_bad": False})
         state.update({"scale": SCALES[0], "scales": SCALES, "method": METHODS[0]})
-        state.update({"methods": {method: label_of(method) for method in METHODS}})
+        state.update({"methods": METHOD_LABELS})
         self._show()
         state.change(*FROM_PAGE)(self._take)
         state.change("smooth")(self._take_smooth)
@@ -207,16 +208,17 @@ class Viewer:
     def _run(self) -> None:
         if not self._state.running:
             self._state.update({"running": True, "progress": 0, "note": ""})
-            self._start(self._running(int(self._state.scale), str(self._state.method)))
+            how = Upscaling(int(self._state.scale), str(self._state.method), self._device)
+            self._start(self._running(how))
 
-    async def _running(self, scale: int, method: str) -> None:
+    async def _running(self, how: Upscaling) -> None:
         loop = asyncio.get_running_loop()
 
         def progress(done: int, total: int) -> None:
             loop.call_soon_threadsafe(self._report, done / total)
 
         try:
-            await asyncio.to_thread(self._session.upscale, scale, method, device=self._device, progress=progress)
+            await asyncio.to_thread(self._session.upscale, how, progress)
         except Cancelled:
             pass
         except FAILURES as error:

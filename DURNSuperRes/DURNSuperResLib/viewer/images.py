@@ -13,10 +13,10 @@ from ..scene.cine import load_cine, load_static
 from ..scene.dicom.stacks import choose_stack, contents_of
 from ..scene.headers import facts_of
 from ..scene.nrrd import read_header
+from ..scene.provenance import ATTRIBUTE_PREFIX
 from ..scene.sequence_storage import TIME_UNITS, read_sequence, write_sequence
 from ..scene.sequences import browser_of, items_of, shown_by_proxy
 from ..scene.storage import read_volume, suffix, write_volume
-from ..scene.volumes import ATTRIBUTE_PREFIX
 
 
 @dataclass

@@ -10,6 +10,7 @@ import functools
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +18,15 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.engine import Cancelled
+from ..core.engine import Enlarged
+from ..core.monitor import Cancelled, Monitor, Progress
+from ..core.upscaling import Upscaling
+from ..scene.nodes import VolumeError
 from ..scene.overlays import coloured, difference_colours, saturation, uncertainty_colours
-from ..scene.sequences import upscale_sequence
+from ..scene.provenance import ATTRIBUTE_PREFIX
+from ..scene.sequences import enlarge_sequence
 from ..scene.views import LinkedViews, check_overlap, describe
-from ..scene.volumes import ATTRIBUTE_PREFIX, VolumeError, upscale_volume
+from ..scene.volumes import enlarge_volume
 from ..worker import Worker
 from .images import Image, read_image
 
@@ -221,42 +226,37 @@ class Session:
         return [*pictures[:1], *map(self._painted, pictures[1:])]
 
     @_locked
-    def upscale(
-        self,
-        scale: int = 2,
-        method: str = "durn",
-        *,
-        device: str = "auto",
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
+    def upscale(self, how: Upscaling | None = None, progress: Progress | None = None) -> None:
         """Upscale the original; the result becomes the second image. Call it on a thread that may wait.
 
         Args:
-            scale, method, device, progress: as :func:`~..core.engine.upscale_slices`; ``progress`` is called from the
-                worker's thread.
+            how: the options; the axis across the slices is the session's.
+            progress: as of :class:`~..core.monitor.Monitor`, called from the worker's thread.
 
         Raises:
-            VolumeError, ModelError, DeviceError: as :func:`~..scene.volumes.upscale_volume`.
+            VolumeError, ModelError, DeviceError: as :func:`~..scene.volumes.enlarge_volume`.
             Cancelled: :meth:`cancel` was called.
             RuntimeError: another upscaling is under way, or there is no original.
         """
         if not self._images or self._upscaling:
             raise RuntimeError("there is nothing to upscale" if not self._images else "an upscaling is under way")
         self._stop.clear()
-        original = self._images[0]
-        options: dict[str, Any] = {"method": method, "device": device, "progress": progress, "run": self._unlocked}
-        options |= {"cancelled": self._stop.is_set, "slice_axis": self._slice_axis}
-        upscale = upscale_volume if original.sequence is None else upscale_sequence
         self._upscaling = True
         try:
-            result = Image.of(upscale(original.source, scale=scale, **options))
+            result = Image.of(self._enlarged(replace(how or Upscaling(), slice_axis=self._slice_axis), progress))
         finally:
             self._upscaling = False
         self._close_views()
         for image in self._all[1:]:
             image.remove()
-        self._images, self._uncertainty = [original, result], None
+        self._images, self._uncertainty = [self._images[0], result], None
         self._show_images()
+
+    def _enlarged(self, how: Upscaling, progress: Progress | None) -> slicer.vtkMRMLNode:
+        original, monitor = self._images[0], Monitor(progress, self._stop.is_set)
+        if original.sequence is None:
+            return enlarge_volume(original.source, None, how, monitor, self._unlocked)
+        return enlarge_sequence(original.source, how, monitor, self._unlocked)
 
     def cancel(self) -> None:
         """Stop an upscaling soon; harmless if there is none."""
@@ -301,7 +301,7 @@ class Session:
             describe(image.volume) if made_by or not original else f"Original  {min(image.volume.GetSpacing()):.2f} mm"
         )
 
-    def _unlocked(self, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _unlocked(self, compute: Callable[[], Enlarged]) -> Enlarged:
         """Compute on the worker while other threads may use the scene."""
         self._lock.release()
         try:

@@ -10,10 +10,12 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from DURNSuperResLib import Cancelled, upscale_slices
-from DURNSuperResLib.core.network import ensemble
-from DURNSuperResLib.core.network.ensemble import enlarge
+from DURNSuperResLib.core.engine import enlarge
+from DURNSuperResLib.core.monitor import Monitor
+from DURNSuperResLib.core.network.ensemble import over_orientations
 from DURNSuperResLib.core.signal.intensity import IntensityMap
 from DURNSuperResLib.core.signal.resampling import bicubic_downscale, bicubic_upscale
+from DURNSuperResLib.core.upscaling import Upscaling
 
 
 def eight(slices: NDArray) -> NDArray:
@@ -31,7 +33,7 @@ def eight(slices: NDArray) -> NDArray:
 def test_mean_and_spread_are_those_of_the_eight(heart_slices: NDArray) -> None:
     slices = heart_slices[:2, 8:48, 10:58]
     results = eight(slices)
-    found = enlarge(slices, best_quality=True, uncertainty=True)
+    found = enlarge(slices, Upscaling(best_quality=True, uncertainty=True))
     assert found.spread is not None
     assert_allclose(found.image, results.mean(axis=0), atol=0.01)
     assert_allclose(found.spread, results.std(axis=0), atol=0.01)
@@ -41,7 +43,7 @@ def test_mean_and_spread_are_those_of_the_eight(heart_slices: NDArray) -> None:
 
 def test_the_spread_alone_leaves_the_image_as_it_is(heart_slices: NDArray) -> None:
     slices = heart_slices[:1, :40, :32]
-    found = enlarge(slices, uncertainty=True)
+    found = enlarge(slices, Upscaling(uncertainty=True))
     assert_allclose(found.image, upscale_slices(slices), atol=1e-3)
     assert found.spread is not None
     assert found.spread.shape == found.image.shape
@@ -50,19 +52,15 @@ def test_the_spread_alone_leaves_the_image_as_it_is(heart_slices: NDArray) -> No
 
 def test_data_consistency_holds_for_the_mean(heart_slices: NDArray) -> None:
     slices = heart_slices[:1, :40, :32]
-    image = enlarge(slices, best_quality=True, data_consistency=True).image
+    image = enlarge(slices, Upscaling(best_quality=True, data_consistency=True)).image
     assert np.abs(bicubic_downscale(image, 2) - slices).max() <= 1e-4 * np.ptp(slices)
 
 
 def test_progress_and_announcements_are_those_of_one_run(heart_slices: NDArray) -> None:
     steps: list[tuple[int, int]] = []
     told: list[str] = []
-    enlarge(
-        heart_slices[:, :32, :32],
-        uncertainty=True,
-        progress=lambda done, total: steps.append((done, total)),
-        announce=told.append,
-    )
+    monitor = Monitor(progress=lambda done, total: steps.append((done, total)), announce=told.append)
+    enlarge(heart_slices[:, :32, :32], Upscaling(uncertainty=True), monitor=monitor)
     assert steps[-1] == (24, 24)
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
     assert told == ["durn-light-x2 on CPU, float32, 8 orientations"]
@@ -70,24 +68,19 @@ def test_progress_and_announcements_are_those_of_one_run(heart_slices: NDArray) 
 
 def test_a_cancel_stops_in_the_middle(heart_slices: NDArray) -> None:
     steps: list[int] = []
+    monitor = Monitor(lambda done, _: steps.append(done), lambda: len(steps) >= 3)
     with pytest.raises(Cancelled):
-        enlarge(
-            heart_slices[:, :32, :32],
-            best_quality=True,
-            progress=lambda done, _: steps.append(done),
-            cancelled=lambda: len(steps) >= 3,
-        )
+        enlarge(heart_slices[:, :32, :32], Upscaling(best_quality=True), monitor=monitor)
     assert len(steps) == 3
 
 
-def test_only_running_sums_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_network(slices: NDArray, scale: int, **_: object) -> NDArray[np.float32]:
-        return np.stack([bicubic_upscale(image, scale).astype(np.float32) for image in slices])
+def test_only_running_sums_are_held() -> None:
+    def without_network(slices: NDArray, _: Monitor) -> NDArray[np.float32]:
+        return np.stack([bicubic_upscale(image, 4).astype(np.float32) for image in slices])
 
-    monkeypatch.setattr(ensemble, "upscale_slices", without_network)
     slices = np.random.default_rng(0).random((12, 96, 96), dtype=np.float32)
     tracemalloc.start()
-    enlarge(slices, 4, uncertainty=True)
+    over_orientations(without_network, slices, Monitor(), mean=False, spread=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5.5 * 16 * slices.nbytes  # first, mean, squares, the new one; its stack of slices
@@ -95,4 +88,4 @@ def test_only_running_sums_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bicubic_has_no_uncertainty(heart_slices: NDArray) -> None:
     with pytest.raises(ValueError, match="need durn"):
-        enlarge(heart_slices, method="bicubic", uncertainty=True)
+        enlarge(heart_slices, Upscaling(method="bicubic", uncertainty=True))

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine import Monitor
+from ..monitor import Monitor
 from .fused import FusedDurn
 from .models import ModelCard, ModelError
 from .network import Durn, DurnConfig
@@ -106,7 +106,7 @@ def run_model(
 ) -> NDArray[np.float32]:
     """Run ``card``'s network over ``(n, rows, columns)`` slices that ``normalise`` brings to its range.
 
-    Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. Raises as ``upscale_slices``.
+    Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. Raises as :func:`~..engine.enlarge`.
     """
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
@@ -171,7 +171,7 @@ class Run:
                     monitor.announce(f"{self.place}, after {before} ran out of memory")
                 continue
             done += count
-            monitor.report(done)
+            monitor.report(done, n)
         return result
 
     def _enlarge(self, batch: NDArray[np.float32], result: NDArray[np.float32], monitor: Monitor) -> None:

@@ -1,8 +1,11 @@
-"""How a process that does nothing but upscale handles the memory that it frees."""
+"""Memory of a process that does nothing but upscale: what it keeps of what it frees, and the most that it held."""
 
 from __future__ import annotations
 
 import ctypes
+import re
+import sys
+from pathlib import Path
 
 # Parameters of glibc's mallopt, see its manual page.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -21,3 +24,20 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError, TypeError):  # not Linux, or not with glibc
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)) and bool(mallopt(M_TRIM_THRESHOLD, MOST_KEPT))
+
+
+def peak_memory_mib() -> float | None:
+    """The largest resident set of this process in MiB; None where the system does not tell.
+
+    Linux's ``getrusage`` would count the process that started this one, too.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found:
+            return int(found[1]) / 2**10
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

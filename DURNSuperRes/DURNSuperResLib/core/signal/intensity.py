@@ -79,3 +79,12 @@ def _sample(items: Sequence[NDArray], total: int, largest: int) -> NDArray:
     draw = np.random.default_rng(0)
     shares = (draw.integers(0, item.size, math.ceil(largest * item.size / total)) for item in items)
     return np.concatenate([item.reshape(-1)[share] for item, share in zip(items, shares, strict=True)])
+
+
+def as_type(values: NDArray[np.float32], dtype: np.dtype) -> NDArray:
+    """``values`` in ``dtype``; for integers clipped to its range and rounded."""
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    rounded = np.rint(values.astype(np.float64)) if dtype.itemsize > 2 else np.rint(values)
+    return np.clip(rounded, limits.min, limits.max).astype(dtype)

@@ -2,7 +2,10 @@
 
 Modules: ``plain`` (is a folder one static stack?), ``frames`` (what each image says of itself), ``phases`` (their order
 in time), ``stacks`` (which images belong together), ``planes`` (names of cardiac views), ``pixels``, ``derived``
-(writing). None of them needs Slicer.
+(writing).
+
+Belongs here: whatever knows DICOM attributes.
+May import: pydicom, numpy; of this library ``core``. None of it needs Slicer.
 """
 
 from .plain import DicomError, plain_stack

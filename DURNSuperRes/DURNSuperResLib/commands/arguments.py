@@ -1,0 +1,31 @@
+"""The options of an upscaling as arguments of the commands, once for all parsers; imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..core.options import DEVICES, METHODS, PRECISIONS, SCALES, SLICE_AXES
+from ..core.upscaling import Upscaling
+
+DEFAULTS = Upscaling()
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "scale": {"type": int, "choices": SCALES, "help": "in-plane magnification (2)"},
+    "method": {"choices": METHODS, "help": "the network, or bicubic interpolation (durn)"},
+    "device": {"choices": DEVICES, "help": "where the network runs (auto)"},
+    "precision": {"choices": PRECISIONS, "help": "of the network's arithmetic (auto)"},
+    "slice_axis": {"choices": SLICE_AXES, "help": "axis across the slices (auto)"},
+    "keep_type": {"action": "store_true", "help": "the input's voxel type instead of float32"},
+    "best_quality": {"action": "store_true", "help": "mean over eight flips and rotations; 8 x slower"},
+    "data_consistency": {
+        "action": "store_true",
+        "help": "change the output as little as possible until it reproduces the input when brought down again",
+    },
+    "any_image": {"action": "store_true", "help": "take phase images, masks and label maps, too"},
+}
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add the options ``names`` of :class:`~..core.upscaling.Upscaling`, with its defaults."""
+    for name in names:
+        parser.add_argument(f"--{name.replace('_', '-')}", default=getattr(DEFAULTS, name), **ARGUMENTS[name])

@@ -1,0 +1,90 @@
+"""What a run is, said once: the options that panel, scripts, command line, batch and viewer all share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .options import DEVICES, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES
+
+
+@dataclass(frozen=True)
+class Upscaling:
+    """The options of a run. A script gives them as keywords to :func:`~.engine.upscale_slices`,
+    :func:`~..scene.volumes.upscale_volume` or :func:`~..scene.sequences.upscale_sequence`.
+
+    >>> Upscaling(scale=3, method="bicubic").label
+    'bicubic x3'
+    >>> Upscaling(scale=5)
+    Traceback (most recent call last):
+    ...
+    ValueError: scale must be one of 2, 3, 4, not 5
+
+    Attributes:
+        scale: in-plane magnification: 2, 3 or 4.
+        method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device or precision).
+        device: ``auto`` takes CUDA if a small computation really runs there, else the CPU; or ``cuda``, ``cpu``.
+        precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
+        best_quality: the mean over the eight flips and rotations of each slice; 8 times slower.
+        uncertainty: also give the standard deviation over the eight; 8 times slower.
+        data_consistency: change the result as little as possible so that it reproduces the slices when it is brought
+            down again, to 1e-4 of their range; see :func:`~.signal.consistency.make_consistent`.
+        slice_axis: across the slices of a node: ``i``, ``j``, ``k``, or ``auto``, which takes the widest spaced axis
+            if it is not k.
+        keep_type: give the result the input's voxel type (clipped to its range and rounded) instead of float32.
+        any_image: take phase images, masks and label maps, too.
+
+    Raises:
+        ValueError: an option's value that does not exist; best quality or uncertainty of another method than ``durn``.
+    """
+
+    scale: int = 2
+    method: str = "durn"
+    device: str = "auto"
+    precision: str = "auto"
+    best_quality: bool = False
+    uncertainty: bool = False
+    data_consistency: bool = False
+    slice_axis: str = "auto"
+    keep_type: bool = False
+    any_image: bool = False
+
+    def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
+        if self.several_passes and not self.is_durn:
+            raise ValueError(
+                f"{self.method} gives the same in all orientations: best quality and uncertainty need durn"
+            )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Upscaling:
+        """The options among ``values``, such as those of a parsed command line; what else it holds is left aside."""
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+    @property
+    def is_durn(self) -> bool:
+        """Whether the network runs."""
+        return self.method == "durn"
+
+    @property
+    def several_passes(self) -> bool:
+        """Whether the network runs over all eight orientations."""
+        return self.best_quality or self.uncertainty
+
+    @property
+    def label(self) -> str:
+        """Method and scale as people write them, for the name of a result."""
+        return f"{METHOD_LABELS[self.method]} x{self.scale}"
+
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "scale": SCALES,
+    "method": METHODS,
+    "device": DEVICES,
+    "precision": PRECISIONS,
+    "slice_axis": SLICE_AXES,
+}

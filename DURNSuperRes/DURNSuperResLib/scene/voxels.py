@@ -1,0 +1,62 @@
+"""Between nodes and engine: a volume's voxels, enlarged, in whatever thread."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.engine import Enlarged, enlarge
+from ..core.geometry import slices_back, slices_first
+from ..core.monitor import Monitor
+from ..core.signal.consistency import ConsistencyMeter
+from ..core.signal.intensity import IntensityMap, as_type
+from ..core.upscaling import Upscaling
+
+Run = Callable[[Callable[[], Enlarged]], Enlarged]
+
+
+def computed(
+    voxels: NDArray,
+    axis: int,
+    how: Upscaling,
+    meter: ConsistencyMeter,
+    monitor: Monitor,
+    run: Run | None,
+    intensity: IntensityMap | None = None,
+) -> Enlarged:
+    """The enlarged voxels of a volume, computed by ``run``, here and now if None; from a copy if elsewhere, since the
+    user may change the volume meanwhile.
+    """
+    if run is None:
+        return enlarged_voxels(voxels, axis, how, meter, monitor, intensity)
+    return run(functools.partial(enlarged_voxels, voxels.copy(), axis, how, meter, monitor, intensity))
+
+
+def enlarged_voxels(
+    voxels: NDArray,
+    axis: int,
+    how: Upscaling,
+    meter: ConsistencyMeter,
+    monitor: Monitor,
+    intensity: IntensityMap | None = None,
+) -> Enlarged:
+    """:func:`~..core.engine.enlarge` on ``(k, j, i)`` voxels with slices across ``axis``, whose consistency ``meter``
+    takes in; image and spread are such voxels again, the image in the type that was asked for.
+    """
+    slices = slices_first(voxels, axis)
+    result = enlarge(slices, how, intensity=intensity, monitor=monitor)
+    image = as_type(result.image, voxels.dtype) if how.keep_type else result.image
+    meter.add(image, slices, how.scale)
+    spread = None if result.spread is None else np.ascontiguousarray(slices_back(result.spread, axis))
+    return Enlarged(np.ascontiguousarray(slices_back(image, axis)), spread)
+
+
+def measured(meter: ConsistencyMeter) -> dict[str, str]:
+    """What a run found of itself, as entries for :func:`~.provenance.record`."""
+    found = meter.result
+    figures = {"PSNR": found.psnr, "Largest": found.largest, "Percent": found.percent}
+    entries = {f"Consistency{name}": f"{value:.6g}" for name, value in figures.items()}
+    return entries | {"Consistency": str(found), "ConsistencyRange": f"{found.low:g} to {found.high:g}"}
