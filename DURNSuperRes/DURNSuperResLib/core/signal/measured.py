@@ -11,17 +11,17 @@ acquired images, costs 0.04 to 0.3 dB where the truth is known, and would change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..options import given_lines
 from .kspace import Border, Floats, floats, resampling, separable
-from .spectrum import measured_lines, sample_of
+from .spectrum import band_along, sample_of
 
-Acquired = Literal["auto", "full"] | tuple[int, int]  # what a user says of it; the numbers of rows and columns
 HEADER, SPECTRUM, USER, UNKNOWN = "header", "spectrum", "user", ""
 Pair = tuple[Any, Any]
 SEAM = 1.5  # times the steps between neighbours at the border: what an image that goes on periodically may have
@@ -80,32 +80,25 @@ class Measured:
         return cls(Axis(rows, rows), Axis(columns, columns))
 
     @classmethod
-    def of(cls, items: Sequence[NDArray], acquired: Acquired = "auto", stated: Statement = NOTHING) -> Measured:
+    def of(cls, items: Sequence[NDArray], acquired: str = "auto", stated: Statement = NOTHING) -> Measured:
         """One result for all items of a stack or cine.
 
         Args:
             items: slices ``(n, rows, columns)`` of a volume, or of each phase.
-            acquired: numbers of rows and columns that the scanner measured, as the user knows them; ``full`` if it did
-                not interpolate; ``auto`` to take it from the spectrum and the header.
+            acquired: as in :class:`~..upscaling.Upscaling`.
             stated: what the header says; believed where the spectrum bears it out.
 
         Raises:
             ValueError: more lines than are stored, or none.
         """
         slices = sample_of(items)
-        sizes = slices.shape[1:]
-        borders = [_border(slices, axis) for axis in (1, 2)]
         if acquired == "auto":
-            found = [measured_lines(slices, axis, lines) for axis, lines in zip((1, 2), stated, strict=True)]
-            sources = [
-                UNKNOWN if lines == size else HEADER if by_header else SPECTRUM
-                for (lines, by_header), size in zip(found, sizes, strict=True)
-            ]
-            numbers = [lines for lines, _ in found]
-        else:
-            numbers = list(sizes if acquired == "full" else acquired)
-            sources = [UNKNOWN if lines == size else USER for lines, size in zip(numbers, sizes, strict=True)]
-        return cls(*(Axis(*facts) for facts in zip(sizes, numbers, sources, borders, strict=True)))
+            return cls(*(_seen(slices, axis, lines) for axis, lines in zip((1, 2), stated, strict=True)))
+        sizes = slices.shape[1:]
+        numbers = given_lines(acquired) or sizes
+        if any(not 0 < number <= size for number, size in zip(numbers, sizes, strict=True)):
+            raise ValueError(f"{acquired} lines cannot have been measured of {sizes[0]} rows x {sizes[1]} columns")
+        return cls(*(_told(slices, axis, number) for axis, number in zip((1, 2), numbers, strict=True)))
 
     @property
     def interpolated(self) -> bool:
@@ -154,6 +147,42 @@ class Measured:
         return down, across
 
 
+@dataclass(frozen=True)
+class Resolution:
+    """Pixels of a stack, and what of them was measured.
+
+    Attributes:
+        pixel_mm: distance of pixel centres between columns and between rows.
+        measured: what of the slices was.
+    """
+
+    pixel_mm: tuple[float, float]
+    measured: Measured
+
+    @property
+    def interpolated(self) -> bool:
+        """Whether the scanner measured less than is stored, along either axis."""
+        return self.measured.interpolated
+
+    @property
+    def effective_mm(self) -> tuple[float, float]:
+        """Size of the pixels that the measured lines would give, between columns and between rows."""
+        along_rows, along_columns = self.measured.share
+        return self.pixel_mm[0] / along_columns, self.pixel_mm[1] / along_rows
+
+    @property
+    def source(self) -> str:
+        """What tells of the interpolation: ``header``, ``spectrum``, ``user``, or several of them; empty without."""
+        found = (self.measured.rows.source, self.measured.columns.source)
+        return " and ".join(dict.fromkeys(source for source in found if source))
+
+    def __str__(self) -> str:
+        pixels, effective = _sizes(self.pixel_mm, 2), _sizes(self.effective_mm, 1)
+        if not self.interpolated:
+            return f"{pixels} mm pixels"
+        return f"stored {pixels} mm, measured about {effective} mm (from the {self.source})"
+
+
 class Steps(NamedTuple):
     """Matrices over rows and columns of the steps before and after a network; None for a step that is not taken.
 
@@ -171,6 +200,10 @@ class Steps(NamedTuple):
     restore: Pair | None
     fill: Pair | None
 
+    def mapped(self, change: Callable[[Any], Any]) -> Steps:
+        """The same steps with each matrix changed, such as into a tensor."""
+        return Steps(*(None if pair is None else (change(pair[0]), change(pair[1])) for pair in self))
+
     def before(self, slices: Any) -> Any:
         """What the network is to see of slices ``(..., rows, columns)``."""
         return slices if self.crop is None else separable(slices, *self.crop)
@@ -182,8 +215,30 @@ class Steps(NamedTuple):
         return enlarged if self.fill is None else separable(enlarged, *self.fill)
 
 
+NO_STEPS = Steps(None, None, None, None)
+
+
+def _sizes(sizes: tuple[float, float], digits: int) -> str:
+    first, second = (f"{size:.{digits}f}" for size in sizes)
+    return first if first == second else f"{first} x {second}"
+
+
 def _times(scale: int, size: tuple[int, int]) -> tuple[int, int]:
     return scale * size[0], scale * size[1]
+
+
+def _seen(slices: NDArray[np.float64], axis: int, stated: tuple[float, ...]) -> Axis:
+    """What spectrum and header tell of an axis."""
+    size = slices.shape[axis]
+    band = band_along(slices, axis, stated)
+    source = UNKNOWN if band.lines == size else HEADER if band.stated else SPECTRUM
+    return Axis(size, band.lines, source, band.border or _border(slices, axis))
+
+
+def _told(slices: NDArray[np.float64], axis: int, lines: int) -> Axis:
+    """What the user says of an axis."""
+    size = slices.shape[axis]
+    return Axis(size, lines, UNKNOWN if lines == size else USER, _border(slices, axis))
 
 
 def _border(slices: NDArray[np.float64], axis: int) -> Border:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .kspace import Border
+
 SMALLEST = 64  # pixels along an axis; fewer have too few frequencies
 MOST_SLICES = 16
 LOW_FREQUENCY = 0.3  # of the other axis' Nyquist frequency: where an elliptic acquisition reaches out, too
@@ -26,6 +28,8 @@ CLEAR_STEP, STATED_STEP = (3.0, 3.0), (1.5, 2.0)
 STATED_REACH = 0.015  # of all lines: how far from a stated edge its step may lie
 FLAT_TAIL, FLATTER = 3.0, 0.5  # dB; of the slope before: what is beyond a stated edge without a step
 FALLING = -15.0  # dB over all lines
+SURROUNDINGS = 3  # lines on either side of an edge within which it is looked for again
+LESS_TAIL = 0.35  # of the power beyond the edge
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,28 @@ class Step:
         return self.height > limit[0] + limit[1] * self.scatter
 
 
+@dataclass(frozen=True)
+class Band:
+    """The measured lines along an axis.
+
+    Attributes:
+        lines: their number.
+        border: how the image goes on beyond its first and last pixel, where their edge shows it.
+        stated: whether a header said so.
+    """
+
+    lines: int
+    border: Border | None = None
+    stated: bool = False
+
+
 def sample_of(items: Sequence[NDArray]) -> NDArray[np.float64]:
     """Some slices ``(n, rows, columns)`` that stand for all items of a stack or cine."""
     every = [image for n in sorted({0, len(items) // 2}) for image in items[n] if image.shape == items[0].shape[1:]]
     return np.stack(every[:: -(-len(every) // MOST_SLICES)]).astype(np.float64)
 
 
-def measured_lines(slices: NDArray, axis: int, stated: Sequence[float] = ()) -> tuple[int, bool]:
+def band_along(slices: NDArray, axis: int, stated: Sequence[float] = ()) -> Band:
     """How many lines of k-space along ``axis`` (1 rows, 2 columns) hold what was measured.
 
     Args:
@@ -62,25 +81,26 @@ def measured_lines(slices: NDArray, axis: int, stated: Sequence[float] = ()) -> 
         stated: numbers of lines that a header may mean; one is believed only if the spectrum bears it out.
 
     Returns:
-        The lines, the size of the axis where nothing tells of fewer; and whether that is a stated number.
+        The band, the whole axis where nothing tells of less.
     """
     size = slices.shape[axis]
     if min(slices.shape[1:]) < SMALLEST:
-        return size, False
+        return Band(size)
     level = spectrum_along(slices, axis)
     edge = clear_edge(level)
-    found = size if edge is None else min(2 * (edge + 1), size)
-    reach = STATED_REACH * size
-    near = [lines for lines in stated if edge is not None and abs(lines - found) <= reach]
-    if edge is not None:
-        return (round(min(near, key=lambda lines: abs(lines - found))), True) if near else (found, False)
-    borne_out = [round(lines) for lines in stated if lines < size and is_borne_out(level, lines / 2)]
-    return (max(borne_out), True) if borne_out else (size, False)
+    if edge is None:
+        borne_out = [round(lines) for lines in stated if lines < size and is_borne_out(level, lines / 2)]
+        return Band(max(borne_out), stated=True) if borne_out else Band(size)
+    lines, border = _counted(slices, axis, edge)
+    nearest = round(min(stated, key=lambda number: abs(number - lines), default=0))
+    if abs(nearest - lines) <= STATED_REACH * size:
+        return Band(nearest, border, stated=True)
+    return Band(min(lines, size), border)
 
 
 def acquired_share(slices: NDArray, axis: int) -> float:
     """Share of k-space along ``axis`` (1 rows, 2 columns) inside the edge that zero filling left; 1 without an edge."""
-    return measured_lines(slices, axis)[0] / slices.shape[axis]
+    return band_along(slices, axis).lines / slices.shape[axis]
 
 
 def spectrum_along(slices: NDArray, axis: int) -> NDArray[np.float64]:
@@ -90,8 +110,7 @@ def spectrum_along(slices: NDArray, axis: int) -> NDArray[np.float64]:
     level = values - values.mean(axis=(1, 2), keepdims=True)
     power = np.abs(np.fft.rfft2(level * np.outer(np.hanning(rows), np.hanning(columns)))) ** 2
     low = np.abs(np.fft.fftfreq(rows)) <= LOW_FREQUENCY / 2
-    median = np.median(power[:, low], axis=(0, 1))
-    return 10 * np.log10(np.maximum(median, 1e-12 * median.max() + np.finfo(float).tiny))
+    return _decibels(power[:, low])
 
 
 def clear_edge(level: NDArray[np.float64]) -> int | None:
@@ -133,6 +152,48 @@ def is_borne_out(level: NDArray[np.float64], edge: float) -> bool:
     (falling, inner), (floor, outer) = (np.polyfit(n, level[n], 1) for n in (before, beyond))
     flat = -floor * len(beyond) <= FLAT_TAIL and floor >= FLATTER * falling
     return bool(flat and falling * last < FALLING and inner + falling * line >= outer + floor * line)
+
+
+def _counted(slices: NDArray, axis: int, edge: int) -> tuple[int, Border]:
+    """Number of lines within an edge that is known to a few lines, and the border, from spectra without a window.
+
+    A window would smear the edge. Without one, an image that is not periodic has a step at its border, whose spectrum
+    reaches beyond the edge; if that of its mirrored continuation reaches there much less, it is not.
+    """
+    level, tail = _unwindowed(slices, axis, edge + SURROUNDINGS)
+    mirrored, smaller_tail = _unwindowed(
+        np.concatenate([slices, np.flip(slices, axis)], axis), axis, 2 * (edge + SURROUNDINGS)
+    )
+    if smaller_tail < LESS_TAIL * tail:
+        return _last_line(mirrored, 2 * edge, 2 * SURROUNDINGS)[0] + 1, "mirrored"
+    last, partly = _last_line(level, edge, SURROUNDINGS)
+    return 2 * last if partly else 2 * (last + 1), "periodic"  # an even number's outermost line has one sign only
+
+
+def _unwindowed(slices: NDArray, axis: int, beyond: int) -> tuple[NDArray[np.float64], float]:
+    """Level in dB as of :func:`spectrum_along`, without a window along ``axis``; share of the power beyond a line."""
+    values = np.moveaxis(slices, axis, 2)
+    values = (values - values.mean(axis=(1, 2), keepdims=True)) * np.hanning(values.shape[1])[:, None]
+    low = np.abs(np.fft.fftfreq(values.shape[1])) <= LOW_FREQUENCY / 2
+    power = np.abs(np.fft.fft(np.fft.rfft(values, axis=2), axis=1)[:, low]) ** 2
+    return _decibels(power), float(power[..., beyond:].sum() / power.sum())
+
+
+def _last_line(level: NDArray[np.float64], edge: int, reach: int) -> tuple[int, bool]:
+    """The last line within ``reach`` of ``edge`` that holds signal, and whether with half of its power."""
+    width = _width(level)
+    inside, beyond = np.arange(edge - reach - width, edge - reach), level[edge + reach + 1 :][:width]
+    before = float(np.polyval(np.polyfit(inside, level[inside], 1), edge))
+    height = before - float(np.median(beyond))
+    around = level[edge - reach : edge + reach + 1]
+    last = edge - reach + int(np.flatnonzero(np.append(True, around[1:] > before - min(height / 2, 4.5)))[-1])
+    return last, bool(level[last] < before - min(height / 4, 1.5))
+
+
+def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Level over the last axis, the median over the others."""
+    median = np.median(power, axis=(0, 1))
+    return 10 * np.log10(np.maximum(median, 1e-12 * median.max() + np.finfo(float).tiny))
 
 
 def _width(level: NDArray[np.float64]) -> int:
