@@ -17,6 +17,10 @@ NORMAL = np.cross(ALONG_ROW, ALONG_COLUMN)
 ORIGIN = np.array([-21.5, 13.25, -40.0])
 MR_IMAGE, ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
 
+AS_A_FILE = (  # with preamble and meta header; the keyword is of pydicom 3, and before it of 2.4
+    {"enforce_file_format": True} if int(pydicom.__version__.partition(".")[0]) >= 3 else {"write_like_original": False}
+)
+
 
 def pixels_of(place: int, phase: int) -> NDArray[np.uint16]:
     """A ramp that tells rows, columns, slice and phase apart."""
@@ -60,7 +64,7 @@ def image(place: int, phase: int, series: str, study: str = "1.2.3", **tags: obj
 def save(data: Dataset, path: Path) -> Path:
     """Write a data set as a DICOM file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pydicom.dcmwrite(path, data, enforce_file_format=True)
+    pydicom.dcmwrite(path, data, **AS_A_FILE)
     return path
 
 

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .commands import arguments, batch_options
+from .commands.progress import progress_bar
 from .core.monitor import Cancelled
 from .core.network.memory import keep_freed_memory
 from .core.network.models import ModelError, available_models
 from .core.options import DEGRADATION_NAMES, SCALES
-from .progress import ProgressBar
 from .version import NOTICE, __version__
 
 VIEWER_PACKAGES = ("aiohttp", "PIL", "trame_client", "trame_rca", "trame_server")
@@ -127,7 +127,7 @@ def _demo(options: argparse.Namespace) -> None:
     from .scene.storage import read_volume
 
     source = read_volume(options.input) if options.input else None
-    with _bar(options) as bar:
+    with progress_bar(shown=not options.quiet) as bar:
         figures = run_demo(
             options.output,
             source,
@@ -146,10 +146,6 @@ def _evaluate(options: argparse.Namespace) -> None:
     from .commands.evaluate import evaluate
 
     evaluate(options)
-
-
-def _bar(options: argparse.Namespace) -> ProgressBar:
-    return ProgressBar(shown=not options.quiet)
 
 
 def command_parser() -> argparse.ArgumentParser:

@@ -28,7 +28,8 @@ from distributed import Client
 from DURNSuperResLib.cli import command_parser
 from DURNSuperResLib.cohort.cluster import local_cluster, run_on_dask
 from DURNSuperResLib.cohort.jobs import Job, find_jobs
-from DURNSuperResLib.cohort.running import DONE, Ledger, Plan
+from DURNSuperResLib.cohort.ledger import Ledger
+from DURNSuperResLib.cohort.running import DONE, Plan
 from DURNSuperResLib.commands.batch import deciding, work
 from DURNSuperResLib.core.engine import upscale_slices
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom

@@ -20,6 +20,7 @@ from dicoms import image, save
 from DURNSuperResLib import cli
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.cohort import running as batch
+from DURNSuperResLib.cohort.ledger import Ledger
 from DURNSuperResLib.commands import batch as command
 from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
 from DURNSuperResLib.scene.sequence_storage import read_sequence
@@ -296,7 +297,7 @@ def test_after_a_kill_the_rest_is_done(three: Path, tmp_path: Path, gate: Gate) 
 
 def test_two_batches_do_not_write_to_one_folder(three: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     pytest.importorskip("fcntl", reason="needs POSIX file locks")
-    with batch.Ledger(tmp_path / "out").opened():
+    with Ledger(tmp_path / "out").opened():
         assert run(three, tmp_path / "out") == 1
     assert "another batch is writing to" in capsys.readouterr().err
     assert run(three, tmp_path / "out") == 0

@@ -19,7 +19,8 @@ from DURNSuperResLib.cli import command_parser, main
 from DURNSuperResLib.cohort import cluster as cluster_module
 from DURNSuperResLib.cohort.cluster import run_on_dask
 from DURNSuperResLib.cohort.jobs import Job, find_jobs
-from DURNSuperResLib.cohort.running import DONE, FAILED, Ledger, Outcome, Plan, run_here
+from DURNSuperResLib.cohort.ledger import Ledger
+from DURNSuperResLib.cohort.running import DONE, FAILED, Outcome, Plan, run_here
 from DURNSuperResLib.commands.batch import deciding, work
 from gate import UNTIL_CANCELLED, Gate
 

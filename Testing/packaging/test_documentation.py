@@ -27,7 +27,9 @@ from DURNSuperResLib.panel.sample_data import load_phantom
 from DURNSuperResLib.scene.sequences import add_item, new_sequence
 
 REPOSITORY = layout.REPOSITORY
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "Training/README.md")
+READERS = tuple(f"Documentation/{reader}.md" for reader in ("Radiographer", "Scripts", "Physicist"))
+SCRIPTS = "Documentation/Scripts.md"
+DOCUMENTS = ("README.md", *READERS, "CONTRIBUTING.md", "Training/README.md")
 INSTALLS = "installs packages from the network; test_wheel.py installs the wheel and runs the demo without"
 BUILDS = "needs a Slicer build tree; test_extension.py configures against a stand-in"
 BY_CI = "run by .ci/run, over the whole checkout"
@@ -186,13 +188,14 @@ def test_what_is_not_run_is_still_there() -> None:
 
 
 def test_there_is_no_python_that_is_not_run() -> None:
-    assert not blocks("CONTRIBUTING.md", "python")
+    others = (document for document in DOCUMENTS if document not in (SCRIPTS, "Training/README.md"))
+    assert not any(blocks(document, "python") for document in others)
     assert not any(blocks(document, language) for document in DOCUMENTS for language in ("sh", "shell", "console"))
 
 
 @pytest.fixture
 def names(scene: slicer.vtkMRMLScene, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
-    """What the README's Python takes as given, in the stand-in desktop."""
+    """What the Python for authors of scripts takes as given, in the stand-in desktop."""
     desktop = stand_in(monkeypatch)
     volume = load_phantom()
     slices = slicer.util.arrayFromVolume(volume)[:2, 40:72, 40:72].copy()
@@ -204,22 +207,22 @@ def names(scene: slicer.vtkMRMLScene, monkeypatch: pytest.MonkeyPatch) -> Iterat
     desktop.close()
 
 
-def test_the_python_of_the_readme_runs(names: dict[str, object]) -> None:
-    assert len(blocks("README.md", "python")) == 2
-    for text in blocks("README.md", "python"):
-        exec(compile(text, "README.md", "exec"), names)
+def test_the_python_for_scripts_runs(names: dict[str, object]) -> None:
+    assert len(blocks(SCRIPTS, "python")) == 2
+    for text in blocks(SCRIPTS, "python"):
+        exec(compile(text, SCRIPTS, "exec"), names)
         assert slicer.util.arrayFromVolume(names["output_node"]).shape == (2, 64, 64)
     assert names["enlarged"].shape == (2, 64, 64)
     assert names["output_sequence"].GetNumberOfDataNodes() == 2
 
 
-def test_the_listing_in_the_readme_is_what_info_prints(data: Path, capsys: pytest.CaptureFixture) -> None:
+def test_the_listing_is_what_info_prints(data: Path, capsys: pytest.CaptureFixture) -> None:
     assert cli.main(["info", str(data / "cmr" / "cine_dicom")]) == 0
-    assert capsys.readouterr().out in blocks("README.md", "")
+    assert capsys.readouterr().out in blocks(SCRIPTS, "")
 
 
-def test_options_and_labels_in_the_readme_exist(capsys: pytest.CaptureFixture) -> None:
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+def test_options_and_labels_exist(capsys: pytest.CaptureFixture) -> None:
+    text = (REPOSITORY / SCRIPTS).read_text(encoding="utf-8")
     table = text[text.index("## Parameters") : text.index("## Command line")]
     with pytest.raises(SystemExit):
         cli.main(["upscale", "--help"])
@@ -255,6 +258,10 @@ def test_links_and_pictures_lead_somewhere(path: Path) -> None:
 def test_the_changelog_begins_with_this_version() -> None:
     text = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)[0] == __version__
+
+
+def test_the_citation_names_this_version() -> None:
+    assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))["version"] == __version__
 
 
 def test_ci_finds_the_test_command() -> None:

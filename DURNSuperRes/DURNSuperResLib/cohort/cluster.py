@@ -24,7 +24,8 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from .jobs import Job
-from .running import FAILED, BatchError, Outcome, Outcomes, Plan, Work, run_job
+from .ledger import BatchError
+from .running import FAILED, Outcome, Outcomes, Plan, Work, run_job
 
 if TYPE_CHECKING:
     from distributed import Client, Future, SpecCluster, Worker

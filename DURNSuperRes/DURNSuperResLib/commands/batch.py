@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..cohort.jobs import Cohort, Job, find_jobs
-from ..cohort.running import DONE, FAILED, SKIPPED, BatchError, Ledger, Outcome, Outcomes, Plan, foresee, run_here
+from ..cohort.ledger import BatchError, Ledger
+from ..cohort.running import DONE, FAILED, SKIPPED, Outcome, Outcomes, Plan, foresee, run_here
 from ..version import NOTICE
 from .batch_options import OF_THE_BATCH
 

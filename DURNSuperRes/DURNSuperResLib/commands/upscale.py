@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.network.memory import peak_memory_mib
 from ..core.upscaling import Upscaling
-from ..progress import ProgressBar
 from ..version import NOTICE
+from .progress import progress_bar
 from .reporting import Done, check_report, report_run
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Order:
         """A progress bar, and whether to stop."""
         from ..core.monitor import Monitor
 
-        with ProgressBar(shown=not self.options.quiet) as bar:
+        with progress_bar(shown=not self.options.quiet) as bar:
             yield Monitor(bar, self.options.cancelled, self.told.append)
 
 

@@ -10,7 +10,11 @@ THICK_RATIO = 1.05
 
 
 def voxel_spacing(ijk_to_ras: ArrayLike) -> NDArray[np.float64]:
-    """Distance in mm between voxel centres along i, j and k of a 4 x 4 IJK-to-RAS matrix."""
+    """Distance in mm between voxel centres along i, j and k of a 4 x 4 IJK-to-RAS matrix.
+
+    >>> voxel_spacing(np.diag([-1.4, -1.4, 8.0, 1.0])).tolist()
+    [1.4, 1.4, 8.0]
+    """
     return np.linalg.norm(np.asarray(ijk_to_ras, dtype=np.float64)[:3, :3], axis=0)
 
 
@@ -19,6 +23,11 @@ def slice_axis(ijk_to_ras: ArrayLike, choice: str = "auto") -> int:
 
     ``auto`` takes the third axis unless another is spaced more widely than both others by over 5 %, since slices of a
     stack lie further apart than the pixels within them.
+
+    >>> slice_axis(np.diag([1.4, 8.0, 1.4, 1.0]))
+    1
+    >>> slice_axis(np.diag([1.4, 1.4, 8.0, 1.0]), "i")
+    0
 
     Raises:
         ValueError: a choice other than auto, i, j and k.
@@ -37,6 +46,10 @@ def upscaled_ijk_to_ras(ijk_to_ras: ArrayLike, scale: int, axis: int = 2) -> NDA
 
     Voxel centres lie at integer IJK, so the first centre moves by ``(1/scale - 1)/2`` input voxels along both in-plane
     axes, and nothing changes along ``axis``, the one across slices.
+
+    >>> fine = upscaled_ijk_to_ras(np.diag([2.0, 2.0, 8.0, 1.0]), 2)
+    >>> voxel_spacing(fine).tolist(), fine[:3, 3].tolist()
+    ([1.0, 1.0, 8.0], [-0.5, -0.5, 0.0])
     """
     step = np.eye(4)
     for in_plane in (a for a in range(3) if a != axis):
@@ -46,7 +59,11 @@ def upscaled_ijk_to_ras(ijk_to_ras: ArrayLike, scale: int, axis: int = 2) -> NDA
 
 
 def slices_first(voxels: NDArray, axis: int) -> NDArray:
-    """View of ``(k, j, i)`` voxels as ``(slices, rows, columns)`` for the slice axis 0, 1 or 2 (i, j or k)."""
+    """View of ``(k, j, i)`` voxels as ``(slices, rows, columns)`` for the slice axis 0, 1 or 2 (i, j or k).
+
+    >>> slices_first(np.zeros((5, 4, 3)), axis=0).shape
+    (3, 5, 4)
+    """
     return np.moveaxis(voxels, 2 - axis, 0)
 
 

@@ -16,6 +16,10 @@ class Cancelled(Exception):
 class Monitor:
     """Tells the caller how far a run has come and asks whether to stop.
 
+    >>> monitor = Monitor(progress=lambda done, total: print(f"{done}/{total}"))
+    >>> monitor.of_part(before=10, total=30).report(5, 10)
+    15/30
+
     Args:
         progress: called with (slices done, slices in all) after each batch; slices that are equal count once.
         cancelled: asked before each batch; true stops the run.

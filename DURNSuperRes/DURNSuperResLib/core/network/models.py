@@ -86,6 +86,9 @@ class ModelCard:
 def available_models(folder: Path = WEIGHTS_FOLDER) -> tuple[ModelCard, ...]:
     """The bundled models, by scale and name; needs no torch.
 
+    >>> sorted({card.scale for card in available_models()})
+    [2, 3, 4]
+
     Raises:
         ModelError: a card that cannot be used.
     """
@@ -95,6 +98,9 @@ def available_models(folder: Path = WEIGHTS_FOLDER) -> tuple[ModelCard, ...]:
 
 def model_for(scale: int, folder: Path = WEIGHTS_FOLDER) -> ModelCard:
     """The default model for ``scale``.
+
+    >>> model_for(2).name
+    'durn-light-x2'
 
     Raises:
         ModelError: none is bundled for that scale.

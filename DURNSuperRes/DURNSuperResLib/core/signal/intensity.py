@@ -17,6 +17,12 @@ LARGEST_SAMPLE = 2**23
 class IntensityMap:
     """Maps input intensities to the network's range, about [0, 1], and back; it never clips.
 
+    >>> there = IntensityMap(offset=100.0, width=400.0)
+    >>> there.normalise(np.array([100, 500, 900])).tolist()
+    [0.0, 1.0, 2.0]
+    >>> there.restore(np.float32([0.0, 0.25])).tolist()
+    [100.0, 200.0]
+
     Attributes:
         offset: input intensity that becomes 0.
         width: input intensities that span 1, above 0.
@@ -82,7 +88,11 @@ def _sample(items: Sequence[NDArray], total: int, largest: int) -> NDArray:
 
 
 def as_type(values: NDArray[np.float32], dtype: np.dtype) -> NDArray:
-    """``values`` in ``dtype``; for integers clipped to its range and rounded."""
+    """``values`` in ``dtype``; for integers clipped to its range and rounded.
+
+    >>> as_type(np.float32([-3.0, 7.6, 300.0]), np.dtype(np.uint8)).tolist()
+    [0, 8, 255]
+    """
     if dtype.kind == "f":
         return values.astype(dtype)
     limits = np.iinfo(dtype)

@@ -11,6 +11,10 @@ FloatArray = NDArray[np.float64]
 def psnr(images: ArrayLike, truth: ArrayLike, peak: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
     """Peak signal-to-noise ratio in dB of each ``(rows, columns)`` of ``(..., rows, columns)``; infinite if equal.
 
+    >>> truth = np.zeros((8, 8))
+    >>> float(psnr(truth + 0.1, truth).round(6))
+    20.0
+
     Args:
         images, truth: of one shape.
         peak: value that the noise is compared with.

@@ -19,7 +19,11 @@ FloatArray = NDArray[np.float64]
 
 
 def bicubic_upscale(images: ArrayLike, scale: int) -> FloatArray:
-    """Bicubic enlargement: ``(..., rows, columns)`` to ``(..., scale*rows, scale*columns)``."""
+    """Bicubic enlargement: ``(..., rows, columns)`` to ``(..., scale*rows, scale*columns)``.
+
+    >>> bicubic_upscale(np.ones((2, 5, 7)), 3).shape
+    (2, 15, 21)
+    """
     return _on_both_axes(_bicubic_along, images, lambda size: size * scale)
 
 

@@ -1,0 +1,20 @@
+"""How long the doors take to open: budgets in seconds for what is imported before anything is asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+MEASURE = "import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
+ATTEMPTS = 7  # the fastest counts: a busy machine only adds
+
+
+@pytest.mark.parametrize(("module", "budget"), [("DURNSuperResLib", 0.1), ("DURNSuperResLib.cli", 0.1)])
+def test_imports_stay_within_their_budget(module: str, budget: float) -> None:
+    command = [sys.executable, "-c", MEASURE.format(module=module)]
+    seconds = [
+        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(ATTEMPTS)
+    ]
+    assert min(seconds) < budget
