@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
 from DURNSuperResLib.core.signal.quality import psnr
-from DURNSuperResLib.evaluation.scores import METHODS, centre_crop, normalised, sunnybrook_validation
+from DURNSuperResLib.evaluation.methods import CLASSICAL, durn
+from DURNSuperResLib.evaluation.scores import centre_crop, normalised, sunnybrook_validation
 
 ERROR_RANGE = 0.1  # of the 99.9th percentile
 SHOWN = 112  # pixels, around the heart
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     patient, image = sunnybrook_validation(options.data).images[options.slice]
     truth = normalised(centre_crop(image, 144))
     low = DEGRADATIONS["bicubic"](truth, options.scale)
-    enlarged = {"bicubic": METHODS["bicubic"](low, options.scale), "DURN": METHODS["durn"](low, options.scale)}
+    enlarged = {"bicubic": CLASSICAL["bicubic"](low, options.scale), "DURN": durn(low, options.scale)}
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     axes = figure.subplots(2, 3)
     _show(axes[0, 0], truth, f"truth ({patient}, not trained on)")

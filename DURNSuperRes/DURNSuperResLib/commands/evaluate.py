@@ -7,13 +7,14 @@ import json
 import logging
 
 from ..core.network.models import available_models
-from ..core.options import SCALES
+from ..core.options import INTERPOLATED, SCALES
+from ..core.signal.degradation import INTERPOLATIONS
+from ..evaluation.methods import methods_for
 from ..evaluation.scores import (
-    DURN_VARIANTS,
-    METHODS,
     Ranking,
     Score,
     TestSet,
+    in_own_band,
     other_vendor_cine,
     own_volumes,
     rank_uncertainty,
@@ -36,7 +37,7 @@ def evaluate(options: argparse.Namespace) -> None:
     if not options.verbose:
         logging.getLogger(__package__.partition(".")[0]).setLevel(logging.WARNING)  # not a line for each slice
     test_sets = _test_sets(options)
-    degradations = options.degradation or ["bicubic"]
+    degradations = [name for way in options.degradation or ["bicubic"] for name in _ways(way)]
     if options.protocol == "targets":
         degradations = ["bicubic", "kspace"]
     results: Results = {}
@@ -66,19 +67,27 @@ def _test_sets(options: argparse.Namespace) -> list[TestSet]:
     return [SETS[name](options.data) for name in names]
 
 
+def _ways(degradation: str) -> list[str]:
+    """A degradation's name, or those of all shares of an interpolation."""
+    return list(INTERPOLATIONS) if degradation == INTERPOLATED else [degradation]
+
+
 def _table(test_set: TestSet, degradation: str, scale: int, per_patient: bool, all_orientations: bool) -> list[Score]:
     bundled = {card.scale for card in available_models()}
-    names = [name for name in (*METHODS, *DURN_VARIANTS) if scale in bundled or "durn" not in name]
-    if not all_orientations and "durn x8" in names:
-        names.remove("durn x8")  # takes as long as all others together
+    names = [
+        name for name in methods_for(degradation, all_orientations) if scale in bundled or not name.startswith("durn")
+    ]
     scores = score(test_set, scale, degradation, names)
-    print(
-        f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; mean PSNR dB, SSIM, edge sharpness"
-    )
-    for row in scores:
-        print(_line(row.method, row, 2, 24))
-        for patient, own in row.by_patient().items() if per_patient else ():
-            print(_line(patient, own, 4, 22))
+    own_band = [""] * len(scores)
+    title = "mean PSNR dB, SSIM, edge sharpness"
+    if degradation in INTERPOLATIONS:
+        title += ", and PSNR dB with the truth in its own measured band"
+        own_band = [f"{row.means[0]:>8.2f}" for row in score(in_own_band(test_set), scale, degradation, names)]
+    print(f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; {title}")
+    for row, own in zip(scores, own_band, strict=True):
+        print(_line(row.method, row, 2, 24) + own)
+        for patient, its in row.by_patient().items() if per_patient else ():
+            print(_line(patient, its, 4, 22))
     return scores
 
 

@@ -14,7 +14,7 @@ inflate them.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,11 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.engine import enlarge, upscale_slices
+from ..core.engine import enlarge
 from ..core.geometry import slice_axis, slices_first
-from ..core.signal.degradation import DEGRADATIONS
-from ..core.signal.kspace import zero_fill
+from ..core.signal.degradation import DEGRADATIONS, INTERPOLATIONS
+from ..core.signal.kspace import resized
+from ..core.signal.measured import Measured
 from ..core.signal.quality import (
     edge_sharpness,
     gradient_magnitude,
@@ -34,13 +35,12 @@ from ..core.signal.quality import (
     sparsification_area,
     ssim,
 )
-from ..core.signal.resampling import bicubic_upscale
+from ..core.signal.spectrum import sample_of, signal_lines
 from ..core.upscaling import Upscaling
+from .methods import CLASSICAL, METHODS, NETWORKS, STORED
 
 FloatArray = NDArray[np.float64]
-Enlarge = Callable[[FloatArray, int], FloatArray]
 
-MIRRORED_BORDER = 8
 CINE_SERIES = ("Se1", "Se2", "Se3", "Se4", "Se5", "Se11", "Se6")
 CINE_INSTANCES = (1, 9, 17, 25)
 BODY_THRESHOLD = 0.05  # of the 99.9th percentile
@@ -167,62 +167,61 @@ def _instance_number(path: Path) -> int:
     return int(reader.GetMetaData("0020|0013"))
 
 
-def _durn(image: FloatArray, scale: int) -> FloatArray:
-    return upscale_slices(image[None], scale)[0].astype(np.float64)
-
-
-def _durn_consistent(image: FloatArray, scale: int) -> FloatArray:
-    return upscale_slices(image[None], scale, data_consistency=True)[0].astype(np.float64)
-
-
-def _durn_x8(image: FloatArray, scale: int) -> FloatArray:
-    return enlarge(image[None], Upscaling(scale=scale, best_quality=True)).image[0].astype(np.float64)
-
-
-def _resampled(interpolator: int) -> Enlarge:
-    def enlarge(image: FloatArray, scale: int) -> FloatArray:
-        padded = np.pad(image, MIRRORED_BORDER, mode="symmetric")
-        source = sitk.GetImageFromArray(padded)
-        rows, columns = (size * scale for size in image.shape)
-        first = MIRRORED_BORDER + (1 / scale - 1) / 2
-        step = (1 / scale, 1 / scale)
-        grid = ((columns, rows), sitk.Transform(), interpolator, (first, first), step, (1.0, 0.0, 0.0, 1.0), 0.0)
-        return sitk.GetArrayFromImage(sitk.Resample(source, *grid, sitk.sitkFloat64))
-
-    return enlarge
-
-
-METHODS: dict[str, Enlarge] = {
-    "bicubic": bicubic_upscale,
-    "linear": _resampled(sitk.sitkLinear),
-    "B-spline": _resampled(sitk.sitkBSpline),
-    "Lanczos": _resampled(sitk.sitkLanczosWindowedSinc),
-    "zero-filled": zero_fill,
-    "durn": _durn,
-}
-DURN_VARIANTS: dict[str, Enlarge] = {"durn + data consistency": _durn_consistent, "durn x8": _durn_x8}
-
-
 def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str] = METHODS) -> list[Score]:
     """Score methods on a test set.
 
     Args:
         test_set: the slices.
         scale: in-plane magnification.
-        degradation: name out of :data:`~.core.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where the
-            set has a centre crop, all others are protocol C.
-        methods: names out of :data:`METHODS` and :data:`DURN_VARIANTS`.
+        degradation: name out of :data:`~..core.signal.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where
+            the set has a centre crop, all others are protocol C. Of the names out of ``INTERPOLATIONS`` results are
+            brought back to the grid of the truth.
+        methods: names out of :data:`~.methods.CLASSICAL` and :data:`~.methods.NETWORKS`; ``stored`` of interpolations.
 
     Raises:
         ValueError: a slice too small to be reduced.
     """
     cases = _cases(test_set, scale, degradation)
-    known = METHODS | DURN_VARIANTS
     results = []
     for name in methods:
-        values = np.array([_figures(known[name](c.low, scale), c.truth, c.region) for c in cases])
+        values = np.array([_figures(_result(name, case, scale), case.truth, case.region) for case in cases])
         results.append(Score(name, tuple(case.patient for case in cases), *values.T))
     return results
+
+
+def _result(name: str, case: _Case, scale: int) -> FloatArray:
+    if name == STORED:
+        return case.low
+    classical = CLASSICAL.get(name)
+    result = classical(case.low, scale) if classical else NETWORKS[name](case.low, scale, case.measured)
+    return result if case.low.shape != case.truth.shape else resized(result, *case.truth.shape)
+
+
+def in_own_band(test_set: TestSet) -> TestSet:
+    """The truth on a grid of what was measured of it, as far as its spectrum tells, patient by patient.
+
+    Images that were zero-filled before they became a truth are too easy (E. Shimron et al., "Implicit data crimes",
+    PNAS 119 (2022) e2117203119).
+    """
+    lines = {
+        patient: (signal_lines(sample_of([stack]), 1), signal_lines(sample_of([stack]), 2))
+        for patient, stack in _by_patient(test_set.images).items()
+    }
+    images = [(patient, resized(image, *lines[patient])) for patient, image in test_set.images]
+    shares = [
+        np.divide(image.shape, whole.shape) for (_, image), (_, whole) in zip(images, test_set.images, strict=True)
+    ]
+    crop = None if test_set.crop is None else int(np.min(shares) * test_set.crop) // 2 * 2
+    return TestSet(f"{test_set.name} in its own band", tuple(images), crop)
+
+
+def _by_patient(images: Iterable[tuple[str, FloatArray]]) -> dict[str, FloatArray]:
+    """The slices of each patient in one array, of the size of the first."""
+    found: dict[str, list[FloatArray]] = {}
+    for patient, image in images:
+        own = found.setdefault(patient, [])
+        own += [image] if not own or image.shape == own[0].shape else []
+    return {patient: np.stack(own) for patient, own in found.items()}
 
 
 @dataclass(frozen=True)
@@ -245,7 +244,8 @@ def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ra
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for case in _cases(test_set, scale, degradation):
-        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True))
+        how = Upscaling(scale=scale, uncertainty=True, keep_measured=case.measured is not None)
+        result = enlarge(case.low[None], how, measured=case.measured or Measured.whole(*case.low.shape))
         assert result.spread is not None
         image = np.clip(result.image[0], 0, 1)
         error = case.region.of(np.abs(image - case.truth))
@@ -274,10 +274,13 @@ class _Region:
 
 @dataclass(frozen=True)
 class _Case:
-    """One slice: its truth, its low-resolution copy, and where it is scored."""
+    """One slice: its truth, its low-resolution copy, what of that was measured if it is like an acquired one, and where
+    it is scored.
+    """
 
     patient: str
     low: FloatArray
+    measured: Measured | None
     truth: FloatArray
     region: _Region
 
@@ -285,13 +288,22 @@ class _Case:
 def _cases(test_set: TestSet, scale: int, degradation: str) -> list[_Case]:
     cropped_first = degradation == "bicubic" and test_set.crop is not None
     border = scale if cropped_first else 0
-    cases = []
+    truths = []
     for patient, image in test_set.images:
         whole = centre_crop(image, test_set.crop) if cropped_first and test_set.crop else image
-        truth = _multiple(normalised(whole), scale)
-        low, region = DEGRADATIONS[degradation](truth, scale), _region(truth, test_set.crop, border)
-        cases.append(_Case(patient, low, truth, region))
-    return cases
+        truths.append((patient, _multiple(normalised(whole), scale)))
+    lows = [(patient, _degraded(truth, scale, degradation)) for patient, truth in truths]
+    stacks = {} if degradation == "bicubic" else _by_patient(lows)  # what was measured is found as in a stack
+    found = {patient: Measured.of([stack]) for patient, stack in stacks.items()}
+    return [
+        _Case(patient, low, found.get(patient), truth, _region(truth, test_set.crop, border))
+        for (patient, truth), (_, low) in zip(truths, lows, strict=True)
+    ]
+
+
+def _degraded(truth: FloatArray, scale: int, degradation: str) -> FloatArray:
+    interpolate = INTERPOLATIONS.get(degradation)
+    return interpolate(truth) if interpolate else DEGRADATIONS[degradation](truth, scale)
 
 
 def _region(truth: FloatArray, crop: int | None, border: int) -> _Region:

@@ -151,6 +151,14 @@ def is_borne_out(level: NDArray[np.float64], edge: float) -> bool:
         return False
     if any(step_at(level, n).exceeds(STATED_STEP) for n in range(line - reach, min(line + reach, last - FEWEST - GAP))):
         return True
+    return has_floor_beyond(level, line)
+
+
+def has_floor_beyond(level: NDArray[np.float64], line: int) -> bool:
+    """Whether the spectrum falls before a line and is flat beyond it."""
+    last = len(level) - 1
+    if line > last - FEWEST - GAP:
+        return False
     before, beyond = np.arange(line - 2 * _width(level), line), np.arange(line + GAP, last + 1)
     (falling, inner), (floor, outer) = (np.polyfit(n, level[n], 1) for n in (before, beyond))
     flat = -floor * len(beyond) <= FLAT_TAIL and floor >= FLATTER * falling
@@ -197,6 +205,14 @@ def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
     """Level over the last axis, the median over the others."""
     median = np.median(power, axis=(0, 1))
     return 10 * np.log10(np.maximum(median, 1e-12 * median.max() + np.finfo(float).tiny))
+
+
+def signal_lines(slices: NDArray, axis: int) -> int:
+    """How many lines along ``axis`` stand out of the noise: up to a clear edge, or to where a flat floor begins."""
+    size, level = slices.shape[axis], spectrum_along(slices, axis)
+    lines = band_along(slices, axis).lines
+    floors = (2 * line for line in range(round(LOWEST_EDGE * len(level)), len(level)) if has_floor_beyond(level, line))
+    return min(lines, next(floors, size)) // 2 * 2
 
 
 def _width(level: NDArray[np.float64]) -> int:
