@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from DURNSuperResLib import available_models
 from DURNSuperResLib.core.network.domain import refusal_of, warnings_of
 from DURNSuperResLib.core.network.models import model_for
-from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.measured import Measured, Resolution
+from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.spectrum import acquired_share
 from DURNSuperResLib.evaluation.scores import sunnybrook_validation
 

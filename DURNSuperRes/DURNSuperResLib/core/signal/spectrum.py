@@ -32,6 +32,7 @@ STATED_REACH = 0.015  # of all lines: how far from a stated edge its step may li
 FLAT_TAIL, FLATTER = 3.0, 0.5  # dB; of the slope before: what is beyond a stated edge without a step
 FALLING = -15.0  # dB over all lines
 SURROUNDINGS = 3  # lines on either side of an edge within which it is looked for again
+DEEPEST = 9.0  # dB that a line may be below the band and count: the outermost one is by 3 to 6, having one sign
 LESS_TAIL = 0.35  # of the power beyond the edge
 
 
@@ -126,7 +127,7 @@ class Spectrum:
         line = max(clear, key=lambda line: clear[line].height)
         inside = np.arange(line - GAP - self.width, line - GAP)  # the steepest place may lie a little beyond the edge
         before = np.polyval(np.polyfit(inside, self.level[inside], 1), line)
-        if np.percentile(self.level[line + GAP :], HIGH) > before - clear[line].height / 2:
+        if np.percentile(self.level[line + GAP :], HIGH) > clear[line].beyond + clear[line].height / 4:
             return None
         half = 10 * np.log10((10 ** (before / 10) + 10 ** (clear[line].beyond / 10)) / 2)
         start = line - GAP - 1
@@ -222,12 +223,13 @@ def _unwindowed(slices: NDArray, axis: int, beyond: int) -> tuple[NDArray[np.flo
 def _last_line(level: NDArray[np.float64], edge: int, reach: int) -> tuple[int, bool]:
     """The last line within ``reach`` of ``edge`` that holds signal, and whether with half of its power."""
     width = _width(level)
-    inside, beyond = np.arange(edge - reach - width, edge - reach), level[edge + reach + 1 :][:width]
-    before = float(np.polyval(np.polyfit(inside, level[inside], 1), edge))
-    height = before - float(np.median(beyond))
-    around = level[edge - reach : edge + reach + 1]
-    last = edge - reach + int(np.flatnonzero(np.append(True, around[1:] > before - min(height / 2, 4.5)))[-1])
-    return last, bool(level[last] < before - min(height / 4, 1.5))
+    inside, beyond = np.arange(edge - reach - width, edge - reach), np.arange(edge + reach, len(level))[:width]
+    before, after = (float(np.polyval(np.polyfit(lines, level[lines], 1), edge)) for lines in (inside, beyond))
+    deep = min(max(before - after, 1.0), DEEPEST)
+    fall = np.clip((before - level[edge - reach : edge + reach + 1]) / deep, 0, 1)
+    cost = [np.sum(fall[:n] ** 2) + np.sum((1 - fall[n:]) ** 2) for n in range(1, len(fall))]  # of n lines inside
+    last = edge - reach + int(np.argmin(cost))
+    return last, bool(before - level[last] > deep / 6)
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
