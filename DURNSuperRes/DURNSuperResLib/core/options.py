@@ -4,9 +4,11 @@ from __future__ import annotations
 
 METHOD_LABELS = {"durn": "DURN", "bicubic": "bicubic"}  # as people write them
 METHODS = tuple(METHOD_LABELS)
+DEFAULT_MODEL = "durn-light"
 SCALES = (2, 3, 4)
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+PHASE_ORDERS = ("auto", "trigger", "acquisition", "instance")
 SLICE_AXES = ("auto", "i", "j", "k")
 DEGRADATION_NAMES = ("bicubic", "kspace", "hamming", "tukey", "partial-fourier", "noise")
 INTERPOLATED = "interpolated"  # zero filling by the scanner, a degradation of evaluations alone

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .options import DEVICES, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES, given_lines
+from .options import DEFAULT_MODEL, DEVICES, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES, given_lines
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Upscaling:
 
     Attributes:
         scale: in-plane magnification: 2, 3 or 4.
-        method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device or precision).
+        method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device, precision or model).
         device: ``auto`` takes CUDA if a small computation really runs there, else the CPU; or ``cuda``, ``cpu``.
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
+        model: which network: a family of bundled models, as ``durn-superres models`` lists them.
         best_quality: the mean over the eight flips and rotations of each slice; 8 times slower.
         uncertainty: also give the standard deviation over the eight; 8 times slower.
         keep_measured: put the k-space that the scanner measured back into the network's result, so that the network
@@ -45,6 +46,7 @@ class Upscaling:
     method: str = "durn"
     device: str = "auto"
     precision: str = "auto"
+    model: str = DEFAULT_MODEL
     best_quality: bool = False
     uncertainty: bool = False
     keep_measured: bool = True
@@ -81,8 +83,9 @@ class Upscaling:
 
     @property
     def label(self) -> str:
-        """Method and scale as people write them, for the name of a result."""
-        return f"{METHOD_LABELS[self.method]} x{self.scale}"
+        """Method and scale as people write them, for the name of a result; a model that is not the default by name."""
+        by_name = self.is_durn and self.model != DEFAULT_MODEL
+        return f"{self.model if by_name else METHOD_LABELS[self.method]} x{self.scale}"
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {

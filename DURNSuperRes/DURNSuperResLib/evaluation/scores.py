@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core.engine import enlarge
 from ..core.geometry import slice_axis, slices_first
+from ..core.options import DEFAULT_MODEL
 from ..core.signal.degradation import DEGRADATIONS, INTERPOLATIONS
 from ..core.signal.kspace import resized
 from ..core.signal.measured import Measured
@@ -153,7 +154,7 @@ def _slices(path: Path, axis: str) -> FloatArray:
         return voxels[None]
     direction = np.eye(4)
     direction[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    return slices_first(voxels, slice_axis(direction, axis))
+    return slices_first(voxels, slice_axis(direction, axis, voxels.shape[::-1]))
 
 
 def _read(path: Path) -> FloatArray:
@@ -167,7 +168,13 @@ def _instance_number(path: Path) -> int:
     return int(reader.GetMetaData("0020|0013"))
 
 
-def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str] = METHODS) -> list[Score]:
+def score(
+    test_set: TestSet,
+    scale: int,
+    degradation: str,
+    methods: Iterable[str] = METHODS,
+    model: str = DEFAULT_MODEL,
+) -> list[Score]:
     """Score methods on a test set.
 
     Args:
@@ -177,6 +184,7 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
             the set has a centre crop, all others are protocol C. Of the names out of ``INTERPOLATIONS`` results are
             brought back to the grid of the truth.
         methods: names out of :data:`~.methods.CLASSICAL` and :data:`~.methods.NETWORKS`; ``stored`` of interpolations.
+        model: which network ``durn`` and its variants are.
 
     Raises:
         ValueError: a slice too small to be reduced.
@@ -184,16 +192,16 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
     cases = _cases(test_set, scale, degradation)
     results = []
     for name in methods:
-        values = np.array([_figures(_result(name, case, scale), case.truth, case.region) for case in cases])
+        values = np.array([_figures(_result(name, case, scale, model), case.truth, case.region) for case in cases])
         results.append(Score(name, tuple(case.patient for case in cases), *values.T))
     return results
 
 
-def _result(name: str, case: _Case, scale: int) -> FloatArray:
+def _result(name: str, case: _Case, scale: int, model: str) -> FloatArray:
     if name == STORED:
         return case.low
     classical = CLASSICAL.get(name)
-    result = classical(case.low, scale) if classical else NETWORKS[name](case.low, scale, case.measured)
+    result = classical(case.low, scale) if classical else NETWORKS[name](case.low, scale, case.measured, model)
     return result if case.low.shape != case.truth.shape else resized(result, *case.truth.shape)
 
 
@@ -236,7 +244,7 @@ class Ranking:
     area: FloatArray
 
 
-def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ranking]:
+def rank_uncertainty(test_set: TestSet, scale: int, degradation: str, model: str = DEFAULT_MODEL) -> list[Ranking]:
     """The uncertainty map, the local gradient magnitude and the true error itself as orders of DURN's errors.
 
     Raises:
@@ -244,7 +252,7 @@ def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> list[Ra
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for case in _cases(test_set, scale, degradation):
-        how = Upscaling(scale=scale, uncertainty=True, keep_measured=case.measured is not None)
+        how = Upscaling(scale=scale, uncertainty=True, model=model, keep_measured=case.measured is not None)
         result = enlarge(case.low[None], how, measured=case.measured or Measured.whole(*case.low.shape))
         assert result.spread is not None
         image = np.clip(result.image[0], 0, 1)

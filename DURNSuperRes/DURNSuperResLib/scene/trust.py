@@ -10,13 +10,14 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.geometry import slice_axis, slices_first, voxel_spacing
+from ..core.geometry import slices_first, voxel_spacing
 from ..core.network.domain import refusal_of, warnings_of
 from ..core.network.models import model_for
 from ..core.signal.measured import Measured, Resolution, Statement
+from ..core.signal.padding import padding_of
 from ..core.upscaling import Upscaling
 from .dicom.acquired import KEYWORDS, statement_of
-from .nodes import VolumeError, ijk_to_ras_of
+from .nodes import VolumeError, axis_across, ijk_to_ras_of
 from .provenance import ATTRIBUTE_PREFIX
 
 DICOM_PREFIX = "DICOM."
@@ -80,7 +81,8 @@ def examine(
         entries["MeasuredFrom"] = resolution.source
     if how.is_durn:
         lines = measured.columns.lines, measured.rows.lines
-        found = warnings_of(model_for(how.scale), items, resolution.effective_mm, lines, stated)
+        card = model_for(how.scale, how.model)
+        found = warnings_of(card, items, resolution.effective_mm, lines, stated)
         entries["Domain"] = "; ".join(found) or INSIDE
     return Examined(how, measured, entries)
 
@@ -106,7 +108,7 @@ def resolution_of_node(node: slicer.vtkMRMLNode) -> Resolution:
     count = node.GetNumberOfDataNodes() if node.IsA("vtkMRMLSequenceNode") else 0
     volumes = [node.GetNthDataNode(n) for n in range(count)] or [node]
     matrix = ijk_to_ras_of(volumes[0])
-    axis = slice_axis(matrix)
+    axis = axis_across(volumes[0])
     slices = [slices_first(slicer.util.arrayFromVolume(volume), axis) for volume in volumes]
     return _resolution(slices, axis, matrix, _stated_by(node), "auto")
 
@@ -120,7 +122,9 @@ def _resolution(
 ) -> Resolution:
     """Of slices across ``axis``; a header speaks of those across the third axis."""
     statement = statement_of(stated, *items[0].shape[1:]) if axis == THIRD else Statement()
-    return Resolution(_pixel_mm(ijk_to_ras, axis), Measured.of(items, acquired, statement))
+    padding = padding_of(items)
+    images = items if padding is None else [padding.filled(item) for item in items]
+    return Resolution(_pixel_mm(ijk_to_ras, axis), Measured.of(images, acquired, statement))
 
 
 def _pixel_mm(ijk_to_ras: NDArray[np.float64], axis: int) -> tuple[float, float]:
