@@ -142,9 +142,9 @@ def test_info_states_the_effective_resolution(tmp_path: Path, data: Path, capsys
     )
     plain = save_volume(tmp_path / "plain.nrrd", slices.astype(np.int16), (1.41, 1.41, 8.0))
     assert main(["info", str(filled)]) == 0
-    assert "1.41 mm pixels, about 1.9 mm effective: zero-filled" in capsys.readouterr().out
+    assert "stored 1.41 mm, measured about 1.9 mm (from the spectrum)" in capsys.readouterr().out
     assert main(["info", str(plain)]) == 0
-    assert "mm effective" not in capsys.readouterr().out
+    assert "measured about" not in capsys.readouterr().out
     assert main(["info", str(filled), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["effective_pixel_mm"] == pytest.approx([1.88, 1.88], abs=0.04)
 

@@ -103,6 +103,12 @@ def in_words(output: slicer.vtkMRMLNode) -> str:
     return f"Consistency: {found}.{outside}" if found else ""
 
 
+def measured_in_words(output: slicer.vtkMRMLNode) -> str:
+    """What was measured of a run's input, and how much of it was kept."""
+    resolution, kept = (output.GetAttribute(ATTRIBUTE_PREFIX + name) for name in ("Resolution", "ConsistencyPercent"))
+    return f"{resolution}; what was measured is kept to {float(kept):.2f} %" if resolution and kept else ""
+
+
 def resolution_of_node(node: slicer.vtkMRMLNode) -> Resolution:
     """Resolution of a volume or of the volumes of a sequence, across their widest spaced axis."""
     count = node.GetNumberOfDataNodes() if node.IsA("vtkMRMLSequenceNode") else 0

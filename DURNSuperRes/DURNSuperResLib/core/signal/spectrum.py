@@ -40,9 +40,6 @@ LESS_TAIL = 0.35  # of the power beyond the edge
 class Step:
     """A fall of the spectrum's level (dB) at one line.
 
-    >>> str(Resolution((1.4, 1.4), (1.0, 0.5)))
-    '1.40 mm pixels, about 1.4 x 2.8 mm effective'
-
     Attributes:
         height: between the straight lines through the levels before and beyond.
         error: standard error of the height.
