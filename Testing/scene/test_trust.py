@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from DURNSuperResLib.core.engine import enlarge
 from DURNSuperResLib.core.signal.consistency import ConsistencyMeter
+from DURNSuperResLib.core.signal.measured import Measured
 from DURNSuperResLib.core.upscaling import Upscaling
 from DURNSuperResLib.scene.nodes import VolumeError, ijk_to_ras_of
 from DURNSuperResLib.scene.sequences import (
@@ -55,7 +56,7 @@ def test_the_consistency_is_that_of_the_stored_voxels(make_node: MakeNode, small
     node = make_node(small.astype(np.int16))
     output = upscale_volume(node, method="bicubic", keep_type=keep_type)
     meter = ConsistencyMeter()
-    meter.add(voxels_of(output), voxels_of(node), 2)
+    meter.add(voxels_of(output), voxels_of(node), 2, Measured.of([voxels_of(node)]))
     assert float(attribute(output, "ConsistencyPSNR")) == pytest.approx(meter.result.psnr, rel=1e-5)
     assert float(attribute(output, "ConsistencyLargest")) == pytest.approx(meter.result.largest, rel=1e-5)
     assert attribute(output, "Consistency") == str(meter.result)
@@ -95,9 +96,9 @@ def test_what_the_user_knows_of_the_acquisition_is_taken(make_node: MakeNode, sm
 
 def test_the_consistency_of_a_cine_is_that_of_all_its_phases(cine: slicer.vtkMRMLSequenceNode) -> None:
     output = upscale_sequence(cine, method="bicubic")
-    meter = ConsistencyMeter()
+    meter, measured = ConsistencyMeter(), Measured.of([voxels_of(item) for item in items_of(cine)])
     for item, source in zip(items_of(output), items_of(cine), strict=True):
-        meter.add(voxels_of(item), voxels_of(source), 2)
+        meter.add(voxels_of(item), voxels_of(source), 2, measured)
     assert attribute(output, "Consistency") == str(meter.result)
 
 

@@ -69,7 +69,7 @@ def test_a_cancel_stops_in_the_middle(heart_slices: NDArray) -> None:
 
 
 def test_only_running_sums_are_held() -> None:
-    def without_network(slices: NDArray, _: Monitor) -> NDArray[np.float32]:
+    def without_network(slices: NDArray, turned: bool, _: Monitor) -> NDArray[np.float32]:
         return np.stack([bicubic_upscale(image, 4).astype(np.float32) for image in slices])
 
     slices = np.random.default_rng(0).random((12, 96, 96), dtype=np.float32)

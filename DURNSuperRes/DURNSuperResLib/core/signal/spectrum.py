@@ -124,7 +124,7 @@ class Spectrum:
         line = max(clear, key=lambda line: clear[line].height)
         inside = np.arange(line - GAP - self.width, line - GAP)  # the steepest place may lie a little beyond the edge
         before = np.polyval(np.polyfit(inside, self.level[inside], 1), line)
-        if np.percentile(self.level[line + GAP :], HIGH) > clear[line].beyond + clear[line].height / 4:
+        if self._rises_beyond(line, clear[line]):
             return None
         half = 10 * np.log10((10 ** (before / 10) + 10 ** (clear[line].beyond / 10)) / 2)
         start = line - GAP - 1
@@ -136,7 +136,12 @@ class Spectrum:
         if line < LOWEST_EDGE * self.last or line > self.last - FEWEST - GAP:
             return False
         near = range(line - reach, min(line + reach, self.last - FEWEST - GAP))
-        return any(self.step_at(n).exceeds(STATED_STEP) for n in near) or self.has_floor_beyond(line)
+        steps = [(n, step) for n in near if (step := self.step_at(n)).exceeds(STATED_STEP)]
+        return any(not self._rises_beyond(n, step) for n, step in steps) or self.has_floor_beyond(line)
+
+    def _rises_beyond(self, line: int, step: Step) -> bool:
+        """Whether signal comes again beyond a step, as beyond a zero of a shape's spectrum."""
+        return bool(np.percentile(self.level[line + GAP :], HIGH) > step.beyond + step.height / 4)
 
     def has_floor_beyond(self, line: int) -> bool:
         """Whether the level falls before a line and is flat beyond it."""
