@@ -4,7 +4,6 @@ import importlib.util
 import logging
 import re
 import sys
-import threading
 import time
 from enum import Enum
 from typing import Annotated, Optional
@@ -48,7 +47,7 @@ class DURNSuperRes(ScriptedLoadableModule):
 def registerLayoutsAndSampleData():
     """Make the comparison layouts known, so that a scene saved in one opens in it, and what Sample Data can offer."""
     from DURNSuperResLib.panel.sample_data import register
-    from DURNSuperResLib.scene.comparison import register_layouts
+    from DURNSuperResLib.scene.layouts import register_layouts
 
     if slicer.app.layoutManager() is not None:
         register_layouts(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
@@ -70,6 +69,16 @@ class Method(Enum):
         return {"durn": _("DURN"), "bicubic": _("Bicubic")}[self.value]
 
 
+class Quality(Enum):
+    """How much time the network may take."""
+
+    FAST = "fast"
+    BEST = "best"
+
+    def label(self):
+        return {"fast": _("Fast"), "best": _("Best (slower)")}[self.value]
+
+
 @parameterNodeWrapper
 class DURNSuperResParameterNode:
     """The panel's settings, saved with the scene."""
@@ -77,25 +86,23 @@ class DURNSuperResParameterNode:
     inputVolume: vtkMRMLScalarVolumeNode
     outputVolume: vtkMRMLScalarVolumeNode
     scale: Annotated[int, Choice([2, 3, 4])] = 2
-    method: Method = Method.DURN
+    quality: Quality = Quality.FAST
+    keepMeasured: bool = True
     wholeCine: bool = True
+    method: Method = Method.DURN
+    uncertainty: bool = False
     device: Annotated[str, Choice(["auto", "cuda", "cpu"])] = "auto"
     precision: Annotated[str, Choice(["auto", "float32", "float16", "bfloat16"])] = "auto"
     sliceAxis: Annotated[str, Choice(["auto", "i", "j", "k"])] = "auto"
     keepType: bool = False
-    bestQuality: bool = False
-    uncertainty: bool = False
-    keepMeasured: bool = True
     showUncertainty: bool = True
     linkViews: bool = True
     matchWindowLevel: bool = True
-    smoothOriginal: bool = False
+    originalAsPixels: bool = False
 
 
 class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel."""
-
-    PASSED_ON = ("device", "precision", "sliceAxis", "keepType", "keepMeasured", "wholeCine")
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
@@ -103,20 +110,18 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
-        self._run = None  # DURNSuperResLib.progress.RunStatus while a run is under way
-        self._cancelRequested = threading.Event()
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
         from DURNSuperResLib.panel.comparison_section import ComparePanel
-        from DURNSuperResLib.worker import Worker
+        from DURNSuperResLib.panel.runner import Runner
 
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/DURNSuperRes.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = DURNSuperResLogic()
-        self.worker = Worker(self.onWorkerWait)
+        self.runner = Runner(self.onProgress)
         self.comparePanel = ComparePanel(self.ui)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneChanged)
@@ -126,11 +131,11 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
 
     def cleanup(self):
-        self._cancelRequested.set()
-        self.worker.close()
-        self.comparePanel.close()
-        self.setParameterNode(None)
-        self.removeObservers()
+        if not self.runner.closed:  # a reload cleans up first, and Slicer once more
+            self.runner.close()
+            self.comparePanel.close()
+            self.setParameterNode(None)
+            self.removeObservers()
 
     def enter(self):
         self.initializeParameterNode()
@@ -139,12 +144,13 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(None)
 
     def onReload(self):
+        self.cleanup()
         for name in [name for name in sys.modules if name.partition(".")[0] == "DURNSuperResLib"]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
 
     def onSceneStartClose(self, caller, event):
-        self._cancelRequested.set()
+        self.runner.cancel()
         self.comparePanel.close()
         self.setParameterNode(None)
 
@@ -170,18 +176,22 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.onParametersModified()
 
     def onParametersModified(self, caller=None, event=None):
-        self._checkCanApply()
-        self.comparePanel.update(self._parameterNode)
+        from DURNSuperResLib.panel.result_section import show_result
+
+        if not self.runner.closed:
+            self._checkCanApply()
+            self.comparePanel.update(self._parameterNode)
+            show_result(self.ui, self._parameterNode and self._parameterNode.outputVolume)
 
     def _checkCanApply(self):
         button = self.ui.applyButton
-        if self._run:
+        if self.runner.busy:
             button.text, button.enabled, button.toolTip = _("Cancel"), True, _("Stop; nothing will be changed.")
             return
         button.text = _("Apply")
         if self._parameterNode:
             isDurn = self._parameterNode.method == Method.DURN
-            self.ui.bestQualityCheckBox.enabled = self.ui.uncertaintyCheckBox.enabled = isDurn
+            self.ui.qualityComboBox.enabled = self.ui.uncertaintyCheckBox.enabled = isDurn
             isCine = self.logic.isCine(self._parameterNode.inputVolume)
             self.ui.wholeCineCheckBox.enabled = isCine
             self.ui.wholeCineCheckBox.toolTip = (
@@ -195,34 +205,30 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             button.enabled, button.toolTip = canApply, _("Upscale the input volume.") if canApply else reason
 
     def onApplyButton(self, clicked=False):
-        if self._run:
-            self._cancelRequested.set()
+        if self.runner.busy:
+            self.runner.cancel()
             self.ui.statusLabel.text = _("Cancelling...")
             return
         from DURNSuperResLib import Cancelled
+        from DURNSuperResLib.panel.playing import show_play_button
+        from DURNSuperResLib.panel.settings import options_of
+        from DURNSuperResLib.panel.words import finished
 
-        parameters = self._parameterNode
+        parameters, status = self._parameterNode, ""
         with slicer.util.tryWithErrorDisplay(_("The volume was not upscaled.")):
-            if parameters.method == Method.DURN:
-                self.logic.ensureTorch(ask=True)
-            slicer.mrmlScene.SaveStateForUndo()
-            run = self._startRun()
             try:
-                parameters.outputVolume = self.logic.process(
+                run = self._startRun()
+                if parameters.method == Method.DURN:
+                    self.logic.ensureTorch(ask=True, call=self.runner.call)
+                parameters.outputVolume = output = self.logic.process(
                     parameters.inputVolume,
                     parameters.outputVolume,
                     parameters.scale,
-                    method=parameters.method.value,
-                    bestQuality=parameters.bestQuality and parameters.method == Method.DURN,
-                    uncertainty=parameters.uncertainty and parameters.method == Method.DURN,
-                    **{name: getattr(parameters, name) for name in self.PASSED_ON},
-                    progress=run.report,
-                    cancelled=self._cancelRequested.is_set,
-                    announce=run.announce,
-                    run=self.worker.run,
+                    **options_of(parameters),
+                    **self.runner.options(),
                 )
-                status = _("{what}: done in {seconds:.1f} s.").format(what=run.what, seconds=run.seconds)
-                self.ui.trustLabel.text = self.logic.trustOf(parameters.outputVolume)
+                status = finished(run)
+                show_play_button(output)
             except Cancelled:
                 status = _("Cancelled; nothing was changed.")
             except Exception:
@@ -232,33 +238,28 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self._endRun(status)
 
     def _startRun(self):
-        from DURNSuperResLib.progress import RunStatus
-
-        self._run = RunStatus()
-        self._cancelRequested.clear()
+        run = self.runner.begin()
         self.ui.progressBar.setRange(0, 0)
         self.ui.progressBar.show()
         self.ui.statusLabel.text = _("Preparing...")
-        self.ui.trustLabel.text = ""
         self._checkCanApply()
-        return self._run
+        return run
 
     def _endRun(self, status):
-        self._run = None
-        self.ui.progressBar.hide()
-        self.ui.statusLabel.text = status
-        self._checkCanApply()
+        self.runner.end()
+        if not self.runner.closed:  # the panel may have gone during the run, and its widgets with it
+            self.ui.progressBar.hide()
+            self.ui.statusLabel.text = status
+            self.onParametersModified()
 
-    def onWorkerWait(self):
-        """Let events through while the worker computes, and show how far it has come."""
-        slicer.app.processEvents()
-        run = self._run
-        if run and run.total and not self._cancelRequested.is_set():
+    def onProgress(self, run):
+        """Show how far a run has come."""
+        from DURNSuperResLib.panel.words import under_way
+
+        if run.total and not self.runner.cancelling:
             self.ui.progressBar.setRange(0, run.total)
             self.ui.progressBar.value = run.done
-            self.ui.statusLabel.text = _("{what}: {done} of {total} slices, {left:.0f} s left").format(
-                what=run.what, done=run.done, total=run.total, left=run.seconds_left
-            )
+            self.ui.statusLabel.text = under_way(run)
 
 
 class DURNSuperResLogic(ScriptedLoadableModuleLogic):
@@ -288,11 +289,14 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         return is_cine(volume)
 
     @staticmethod
-    def ensureTorch(ask: bool = False) -> None:
-        """Install torch through the PyTorch extension where it is missing; raises ``InstallError`` if that fails."""
+    def ensureTorch(ask: bool = False, call=lambda compute: compute()) -> None:
+        """Install torch as the PyTorch extension does where it cannot be used; raises ``InstallError`` if that fails.
+
+        ``call`` says where torch is imported, which takes some seconds.
+        """
         from DURNSuperResLib.panel.install import ensure_torch
 
-        ensure_torch(ask=ask)
+        ensure_torch(ask=ask, call=call)
 
     def process(
         self,
@@ -328,14 +332,6 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
             result = upscale_volume(inputVolume, outputVolume, scale, **options)
         logging.info(f"{result.GetName()} completed in {time.monotonic() - start:.2f} seconds")
         return result
-
-    @staticmethod
-    def trustOf(output: vtkMRMLScalarVolumeNode) -> str:
-        """How well an output reproduces its input, and what of the input is outside the model's domain; in words."""
-        from DURNSuperResLib.scene.sequences import sequence_of
-        from DURNSuperResLib.scene.trust import in_words
-
-        return in_words(sequence_of(output) or output)
 
     @staticmethod
     def showSideBySide(before: vtkMRMLScalarVolumeNode, after: vtkMRMLScalarVolumeNode):

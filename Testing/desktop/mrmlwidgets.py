@@ -15,6 +15,7 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 from desktop.pythonqt import QtProxy, application
 
 HEADER = 26
+UNLIMITED = 16777215  # Qt's QWIDGETSIZE_MAX
 
 
 def _property(kind: type, name: str, default: object) -> QtCore.Property:
@@ -48,8 +49,16 @@ class ctkCollapsibleButton(QtWidgets.QWidget):  # noqa: N801
         self.setContentsMargins(0, HEADER, 0, 0)
 
     def changed(self) -> None:
-        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
-            child.setVisible(not self._collapsed if hasattr(self, "_collapsed") else True)
+        """Hide what shows while collapsed, and show that again; what the form hid itself stays hidden, as in CTK."""
+        folded = self.__dict__.setdefault("_folded", [])
+        if self.property("collapsed"):
+            children = self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly)
+            self._folded = folded + [child for child in children if not child.isHidden()]
+        for child in self._folded:
+            child.setVisible(not self.property("collapsed"))
+        if not self.property("collapsed"):
+            self._folded = []
+        self.setMaximumHeight(HEADER if self.property("collapsed") else UNLIMITED)
         self.update()
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:  # noqa: N802
@@ -111,6 +120,7 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):  # noqa: N801
         before = self.currentNode()
         all_nodes = [self._scene.GetNthNode(n) for n in range(self._scene.GetNumberOfNodes())]
         wanted = [node for node in all_nodes if node.GetClassName() in self.property("nodeTypes")]
+        wanted = [node for node in wanted if not node.GetHideFromEditors()]
         none = [None] if self.property("noneEnabled") else []
         self.blockSignals(True)
         self.clear()

@@ -7,7 +7,7 @@ An unknown property, method or signal raises, as in PythonQt, so that a wrong na
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from PySide6 import QtCore, QtWidgets
 
@@ -104,3 +104,24 @@ class QTimer(QtProxy):
 
     def __init__(self) -> None:
         super().__init__(QtCore.QTimer())
+
+    @staticmethod
+    def singleShot(milliseconds: int, slot: Callable[[], None]) -> None:  # noqa: N802 (Qt's name)
+        QtCore.QTimer.singleShot(milliseconds, slot)
+
+
+class QEventLoop(QtProxy):
+    """``qt.QEventLoop()``; each turn lets the application's own actions through, as a user's clicks come in."""
+
+    turned: ClassVar[list[Callable[[], None]]] = []
+
+    def __init__(self) -> None:
+        super().__init__(QtCore.QEventLoop())
+
+    def exec_(self) -> int:
+        for action in list(self.turned):
+            action()
+        return self._target.exec()
+
+    def exit(self, code: int) -> None:
+        self._target.exit(code)

@@ -17,12 +17,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import shiboken6
 import slicer
 import vtk
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 
 from desktop import mrmlwidgets, parameternode, sampledata
-from desktop.pythonqt import QTimer, QtProxy, application
+from desktop.pythonqt import QEventLoop, QTimer, QtProxy, application
 from DURNSuperResLib.scene.app import application_logic, current_scene, sequences_logic
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "DURNSuperRes"
@@ -78,7 +79,8 @@ class Application:
 
     def __init__(self, manager: LayoutManager | None) -> None:
         self._manager, self._logic = manager, application_logic()
-        self.pumped: list[Callable[[], None]] = []
+        self.pumped = QEventLoop.turned
+        self.pumped.clear()
         self.pumps = 0
 
     def processEvents(self) -> None:  # noqa: N802
@@ -86,6 +88,9 @@ class Application:
         QtWidgets.QApplication.processEvents()
         for action in list(self.pumped):
             action()
+
+    def testingEnabled(self) -> bool:  # noqa: N802
+        return False
 
     def layoutManager(self) -> LayoutManager | None:  # noqa: N802
         return self._manager
@@ -97,6 +102,23 @@ class Application:
         if signature != "startupCompleted()":
             raise ValueError(f"qSlicerApplication has no signal {signature}")
         slot()
+
+
+class SequencesModule:
+    """``slicer.modules.sequences``: its logic, and the browsers that were shown in its toolbar."""
+
+    def __init__(self) -> None:
+        self._logic = sequences_logic()
+        self.shown: list[slicer.vtkMRMLSequenceBrowserNode] = []
+
+    def logic(self) -> slicer.vtkSlicerSequencesLogic:
+        return self._logic
+
+    def showSequenceBrowser(self, browser: slicer.vtkMRMLSequenceBrowserNode) -> bool:  # noqa: N802
+        if not browser.IsA("vtkMRMLSequenceBrowserNode"):
+            raise TypeError(browser)
+        self.shown.append(browser)
+        return True
 
 
 class ScriptedLoadableModule:
@@ -119,7 +141,15 @@ class ScriptedLoadableModuleWidget:
 
     def setup(self) -> None: ...
 
-    def onReload(self) -> None: ...  # noqa: N802
+    def onReload(self) -> None:  # noqa: N802
+        """The old form goes, whoever still holds it, and a new panel takes its place."""
+        parent = self.parent.widget
+        for selector in parent._target.findChildren(mrmlwidgets.qMRMLNodeComboBox):
+            selector.detach()
+        for child in parent._target.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
+            shiboken6.delete(child)
+        self.successor = type(self)(parent)
+        self.successor.setup()
 
     def resourcePath(self, name: str) -> str:  # noqa: N802
         path = MODULE_FOLDER / "Resources" / name
@@ -155,12 +185,14 @@ class Desktop:
         application()
         self.scene = current_scene()
         self.errors: list[str] = []
+        self.asked: list[str] = []
+        self.answer = True
+        self.dialogs: list[QtProxy] = []
         self._panels: list[Any] = []
         application_logic()
         self.manager = LayoutManager(self.scene) if main_window else None
         self.app = Application(self.manager)
-        sequences = sequences_logic()  # before there is a desktop to ask
-        modules = SimpleNamespace(sequences=SimpleNamespace(logic=lambda: sequences))
+        modules = SimpleNamespace(sequences=SequencesModule())  # before there is a desktop to ask
         modules.sampleDataSources, modules.sampleDataSourceCategories = {}, {}
         monkeypatch.setattr(slicer, "modules", modules, raising=False)
         monkeypatch.setattr(slicer, "app", self.app, raising=False)
@@ -168,13 +200,16 @@ class Desktop:
             "loadUI": mrmlwidgets.load_ui,
             "childWidgetVariables": mrmlwidgets.child_widget_variables,
             "tryWithErrorDisplay": self._try_with_error_display,
+            "createProgressDialog": self._progress_dialog,
+            "confirmOkCancelDisplay": self._confirm,
         }.items():
-            monkeypatch.setattr(slicer.util, name, value)
+            monkeypatch.setattr(slicer.util, name, value, raising=False)
         for name, contents in self._modules().items():
             stand_in = types.ModuleType(name)
             vars(stand_in).update(contents)
             monkeypatch.setitem(sys.modules, name, stand_in)
-        monkeypatch.delitem(sys.modules, "DURNSuperResLib.panel.comparison_section", raising=False)
+        for name in ("comparison_section", "install", "result_section", "runner", "words"):
+            monkeypatch.delitem(sys.modules, f"DURNSuperResLib.panel.{name}", raising=False)  # of an earlier desktop
         self.module = self._import_module(monkeypatch)
 
     def panel(self) -> Any:
@@ -191,6 +226,16 @@ class Desktop:
                 selector.detach()
         if self.manager is not None:
             self.manager.close()
+
+    def _confirm(self, text: str) -> bool:
+        self.asked.append(text)
+        return self.answer
+
+    def _progress_dialog(self, maximum: int, labelText: str, windowTitle: str) -> QtProxy:  # noqa: N803
+        dialog = QtWidgets.QProgressDialog(labelText, "Cancel", 0, maximum)
+        dialog.setWindowTitle(windowTitle)
+        self.dialogs.append(QtProxy(dialog))
+        return self.dialogs[-1]
 
     @contextlib.contextmanager
     def _try_with_error_display(self, message: str, waitCursor: bool = False) -> Iterator[None]:  # noqa: ARG002, N803
@@ -210,7 +255,7 @@ class Desktop:
         )
         return {
             "SampleData": {"SampleDataLogic": sampledata.SampleDataLogic},
-            "qt": {"QTimer": QTimer},
+            "qt": {"QTimer": QTimer, "QEventLoop": QEventLoop},
             "slicer.i18n": {"tr": lambda text: text, "translate": lambda _context, text: text},
             "slicer.parameterNodeWrapper": {
                 "Choice": parameternode.Choice,

@@ -10,8 +10,14 @@ import pytest
 import slicer
 
 from desktop.standin import Desktop
-from DURNSuperResLib.scene.app import application_logic
-from DURNSuperResLib.scene.comparison import ONE_VIEW, SIDE_BY_SIDE, VIEWS, Comparison
+from DURNSuperResLib.scene.app import application_logic, sequences_logic
+from DURNSuperResLib.scene.aside import difference, heart_phases
+from DURNSuperResLib.scene.cine import load_cine
+from DURNSuperResLib.scene.comparison import Comparison
+from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
+from DURNSuperResLib.scene.layouts import ONE_VIEW, SIDE_BY_SIDE, TWO_PHASES, VIEWS, WITH_DIFFERENCE
+from DURNSuperResLib.scene.nodes import VolumeError
+from DURNSuperResLib.scene.sequences import browser_of, sequence_of, shown_by_proxy, upscale_sequence
 from DURNSuperResLib.scene.volumes import upscale_volume
 from geometries import oblique
 
@@ -95,6 +101,110 @@ def test_window_and_level_stay_in_step_in_both_directions(comparison: Comparison
     assert displays[1].GetLevel() == level + 99
 
 
+def test_the_original_is_smooth_as_in_every_viewer_unless_pixels_are_wanted(comparison: Comparison) -> None:
+    display = comparison.before.GetDisplayNode()
+    assert display.GetInterpolate() == 1
+    comparison.set_smooth(False)
+    assert display.GetInterpolate() == 0
+    comparison.show(ONE_VIEW)
+    assert display.GetInterpolate() == 0  # the choice outlives a change of layout
+
+
+def test_the_left_button_drags_window_and_level_until_the_comparison_is_left(comparison: Comparison) -> None:
+    interaction = application_logic().GetInteractionNode()
+    assert interaction.GetCurrentInteractionMode() == interaction.AdjustWindowLevel
+    comparison.close()
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
+
+
+def test_a_third_view_shows_what_the_result_adds(desktop: Desktop, comparison: Comparison) -> None:
+    comparison.show(WITH_DIFFERENCE)
+    *_, third = views(WITH_DIFFERENCE)
+    volume = desktop.scene.GetNodeByID(third.GetSliceCompositeNode().GetBackgroundVolumeID())
+    after = slicer.util.arrayFromVolume(comparison.after)
+    values = slicer.util.arrayFromVolume(volume)
+    assert values.shape == after.shape
+    assert np.abs(values).mean() < 0.01 * np.ptp(after)  # bicubic, cubically interpolated: almost the same
+    assert third.GetSliceNode().GetViewGroup() == views(WITH_DIFFERENCE)[0].GetSliceNode().GetViewGroup()
+    slicer.util.updateVolumeFromArray(comparison.after, after + 7)
+    changed = slicer.util.arrayFromVolume(volume)
+    assert np.median(changed) == pytest.approx(7, abs=0.5)
+    display = volume.GetDisplayNode()
+    assert (display.GetLevel(), display.GetWindow()) != (comparison.before.GetDisplayNode().GetLevel(), None)
+    level = display.GetLevel()
+    comparison.before.GetDisplayNode().SetWindowLevel(11, 22)
+    assert display.GetLevel() == level == 0
+    comparison.close()
+    assert not desktop.scene.IsNodePresent(volume)
+
+
+def test_difference_is_exact_on_a_ramp(make_node: Callable) -> None:
+    """A ramp in space, sampled on two grids that cover the same field of view, in an oblique position."""
+    rows, columns = np.mgrid[0:12, 0:16]
+    coarse = make_node(np.tile(3.0 * columns + 5.0 * rows, (3, 1, 1)), OBLIQUE)
+    fine = upscale_volume(coarse, method="bicubic")
+    y, x = (np.mgrid[0:24, 0:32] + 0.5) / 2 - 0.5
+    slicer.util.arrayFromVolume(fine)[:] = 3.0 * x + 5.0 * y + 2
+    slicer.util.arrayFromVolumeModified(fine)
+    inner = slicer.util.arrayFromVolume(difference(coarse, fine))[:, 4:-4, 4:-4]
+    assert np.allclose(inner, 2, atol=1e-3)
+
+
+@pytest.fixture
+def beating(desktop: Desktop, cine: slicer.vtkMRMLScalarVolumeNode) -> Iterator[Comparison]:
+    """A cine of four phases and its bicubic enlargement."""
+    after = shown_by_proxy(upscale_sequence(cine, method="bicubic"))
+    shown = Comparison(cine, after, desktop.manager.layoutLogic().GetLayoutNode())
+    yield shown
+    shown.close()
+
+
+def test_two_phases_stand_above_each_other_each_with_its_original(desktop: Desktop, beating: Comparison) -> None:
+    beating.show(TWO_PHASES)
+    assert beating.phases == (0, 3)
+    volumes = [
+        desktop.scene.GetNodeByID(logic.GetSliceCompositeNode().GetBackgroundVolumeID()) for logic in views(TWO_PHASES)
+    ]
+    means = [float(slicer.util.arrayFromVolume(volume).mean()) for volume in volumes]
+    assert means[2] / means[0] == pytest.approx(1.3, rel=1e-4)
+    assert means[3] / means[1] == pytest.approx(1.3, rel=1e-3)
+    assert list(beating.labels().values())[::2] == [
+        "Original  1.40 mm  phase 1 (0 ms)",
+        "Original  1.40 mm  phase 4 (120 ms)",
+    ]
+    volumes[3].GetDisplayNode().SetWindowLevel(77, 33)
+    assert all(volume.GetDisplayNode().GetWindow() == 77 for volume in (*volumes, beating.before, beating.after))
+    assert all(volume.GetHideFromEditors() and not volume.GetSaveWithScene() for volume in volumes)
+    beating.show(TWO_PHASES, phases=(1, 2))
+    assert not any(desktop.scene.IsNodePresent(volume) for volume in volumes)
+    beating.close()
+    assert desktop.scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 2
+
+
+def test_the_difference_follows_the_cine(desktop: Desktop, beating: Comparison) -> None:
+    beating.show(WITH_DIFFERENCE)
+    volume = desktop.scene.GetNodeByID(views(WITH_DIFFERENCE)[2].GetSliceCompositeNode().GetBackgroundVolumeID())
+    first = np.abs(slicer.util.arrayFromVolume(volume)).mean()
+    browser = browser_of(sequence_of(beating.after))
+    browser.SetSelectedItemNumber(3)
+    sequences_logic().UpdateProxyNodesFromSequences(browser)
+    assert np.abs(slicer.util.arrayFromVolume(volume)).mean() == pytest.approx(1.3 * first, rel=1e-3)
+
+
+def test_what_is_no_cine_has_no_two_phases(comparison: Comparison) -> None:
+    with pytest.raises(VolumeError, match="cines of the same length"):
+        comparison.show(TWO_PHASES)
+    assert comparison.layout == SIDE_BY_SIDE
+
+
+def test_end_systole_of_a_real_cine_is_where_the_blood_pool_is_smallest(data: Path, scene: slicer.vtkMRMLScene) -> None:
+    """The 25 phases of a mid-ventricular slice: bright pixels around the heart's middle are counted."""
+    sequence = load_cine(choose_stack(contents_of(data / "cmr" / "cine_dicom" / "Se2")))
+    first, systole = heart_phases(shown_by_proxy(sequence))
+    assert first == 0
+    assert 6 <= systole <= 12
+
+
 def test_fit_brings_both_views_back(comparison: Comparison) -> None:
     first, second = views()
     fitted = first.GetSliceNode().GetFieldOfView()
@@ -116,6 +226,7 @@ def test_leaving_restores_layout_and_display_and_nothing_else_was_touched(
     shown = Comparison(before, after, layout)
     shown.show(SIDE_BY_SIDE)
     shown.show(ONE_VIEW)
+    shown.set_smooth(False)
     assert before.GetDisplayNode().GetInterpolate() == 0
     shown.close()
     assert (layout.GetViewArrangement(), before.GetDisplayNode().GetInterpolate(), red.GetSliceOffset()) == user
@@ -156,7 +267,9 @@ def test_one_view_holds_both_volumes(comparison: Comparison) -> None:
     assert comparison.labels() == {"DURNBlink": "Original  1.40 mm"}
 
 
-def test_a_saved_comparison_opens_again(desktop: Desktop, comparison: Comparison, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shown", [SIDE_BY_SIDE, ONE_VIEW, WITH_DIFFERENCE])
+def test_a_saved_comparison_opens_again(desktop: Desktop, comparison: Comparison, tmp_path: Path, shown: int) -> None:
+    comparison.show(shown)
     layout = desktop.manager.layoutLogic().GetLayoutNode()
     desktop.scene.SetURL(str(tmp_path / "scene.mrml"))
     assert desktop.scene.Commit()
@@ -167,7 +280,8 @@ def test_a_saved_comparison_opens_again(desktop: Desktop, comparison: Comparison
     assert desktop.scene.Import()
     resumed = Comparison.resume(layout)
     assert resumed is not None
-    assert resumed.layout == SIDE_BY_SIDE
+    assert resumed.layout == shown
+    assert all(logic.GetSliceCompositeNode().GetBackgroundVolumeID() for logic in views(shown)[:2])
     assert (resumed.before.GetName(), resumed.after.GetName()) == names
     resumed.before.GetDisplayNode().SetWindowLevel(77, 33)
     assert resumed.after.GetDisplayNode().GetWindow() == 77

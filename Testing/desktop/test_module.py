@@ -48,16 +48,6 @@ def test_a_cancelled_logic_adds_nothing(module, make_node: Callable, heart_slice
     assert scene.GetNumberOfNodes() == before
 
 
-def test_without_torch_the_logic_says_what_to_install(
-    module, make_node: Callable, heart_slices: NDArray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("DURNSuperResLib.panel.install.torch_is_installed", lambda: False)
-    node = make_node(heart_slices)
-    with pytest.raises(RuntimeError, match="PyTorch extension"):
-        module.DURNSuperResLogic().process(node)
-    assert module.DURNSuperResLogic().process(node, method="bicubic") is not None
-
-
 def test_validation_gives_a_reason(module, make_node: Callable, heart_slices: NDArray) -> None:
     node, valid = make_node(heart_slices), module.DURNSuperResLogic.isValidInputOutputData
     assert valid(node, None) == (True, "")

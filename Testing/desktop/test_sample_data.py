@@ -16,7 +16,7 @@ from desktop import sampledata
 from desktop.standin import Desktop
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.panel import sample_data
-from DURNSuperResLib.scene.sequences import sequence_of
+from DURNSuperResLib.scene.sequences import browser_of, sequence_of
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +57,10 @@ def registered() -> dict[str, SimpleNamespace]:
 
 
 def test_data_sets_are_registered_once_when_slicer_has_started(desktop: Desktop) -> None:
-    assert list(registered()) == ["DURN heart phantom", "DURN short-axis cine"]
+    assert list(registered()) == ["DURN heart phantom", "DURN short-axis cine", "DURN short-axis stack (55 MB)"]
     assert slicer.modules.sampleDataSourceCategories[sample_data.CATEGORY] == {"title": "DURN Super-Resolution"}
     sample_data.register()
-    assert len(slicer.modules.sampleDataSources[sample_data.CATEGORY]) == 2
+    assert len(slicer.modules.sampleDataSources[sample_data.CATEGORY]) == 3
     for source in registered().values():
         assert Path(source.thumbnailFileName).read_bytes().startswith(b"\x89PNG")
 
@@ -69,7 +69,7 @@ def test_slicer_5_10_has_no_categories(desktop: Desktop, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "SampleData", sampledata.without_categories())
     slicer.modules.sampleDataSources.clear()
     sample_data.register()
-    assert len(registered()) == 2
+    assert len(registered()) == 3
 
 
 def test_the_phantom_needs_no_network(desktop: Desktop, click: Callable) -> None:
@@ -89,6 +89,39 @@ def test_the_cine_is_the_public_one(data: Path) -> None:
         path = data / "cmr" / "cine_dicom" / "Se2" / sample_data.CINE_SOURCE.format(name).rsplit("/", 1)[1]
         assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
     assert len(sample_data.CINE_PHASES) == 25
+
+
+def test_the_stack_is_the_public_one(data: Path) -> None:
+    """Each of the 400 hashes is that of the file of the same name among the real images."""
+    lines = [line.split("  ") for line in sample_data.STACK_FILES.read_text().splitlines()]
+    assert [name for _, name in lines] == [f"I{n:04}.dcm" for n in range(1, 401)]
+    for digest, name in lines:
+        assert hashlib.sha256((data / "cmr" / "ep_shortaxis" / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_stack_is_a_cine_of_twenty_slices(data: Path, desktop: Desktop, click: Callable, served: Path) -> None:
+    for path in (data / "cmr" / "ep_shortaxis").iterdir():
+        (served / path.name).symlink_to(path)
+    node = click(sample_data.STACK)
+    assert sequence_of(node).GetName() == "DURN short-axis stack"
+    assert sequence_of(node).GetNumberOfDataNodes() == 20
+    assert slicer.util.arrayFromVolume(node).shape == (20, 256, 256)
+    assert slicer.modules.sequences.shown == [browser_of(sequence_of(node))]
+    assert (desktop.dialogs[0].maximum, desktop.dialogs[0].visible) == (400, False)
+
+
+def test_a_download_can_be_cancelled_and_goes_on_where_it_was(
+    data: Path, desktop: Desktop, click: Callable, served: Path, tmp_path: Path
+) -> None:
+    for path in (data / "cmr" / "cine_dicom" / "Se2").iterdir():
+        (served / path.name).symlink_to(path)
+    before = desktop.scene.GetNumberOfNodes()
+    desktop.app.pumped.append(lambda: desktop.dialogs[0].value >= 5 and desktop.dialogs[0]._target.cancel())
+    assert click(sample_data.CINE) is None
+    assert desktop.scene.GetNumberOfNodes() == before
+    assert len(list((tmp_path / "cache" / "DURNShortAxisCine").iterdir())) == 5
+    desktop.app.pumped.clear()
+    assert click(sample_data.CINE) is not None
 
 
 def test_the_cine_is_downloaded_once_and_upscaled_whole(

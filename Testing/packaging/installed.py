@@ -17,11 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ENTRIES = ("DURNSuperRes", "DURNSuperResLib.cli")  # what Slicer loads, and the command
-NEEDS_DESKTOP = {"DURNSuperRes", "DURNSuperResLib.panel.comparison_section"}
+NEEDS_DESKTOP = {"DURNSuperRes"} | {
+    f"DURNSuperResLib.panel.{name}" for name in ("comparison_section", "install", "result_section", "runner", "words")
+}
 RESOURCES = (  # Slicer and Sample Data take these by name, users run the last
     "Icons/DURNSuperRes.png",
     "Icons/DURNHeartPhantom.png",
     "Icons/DURNShortAxisCine.png",
+    "Icons/DURNShortAxisStack.png",
+    "SampleData/DURNShortAxisStack.sha256",
     "Scripts/batch_upscale.py",
 )
 PAGE = ("page.html", "viewer.css", "viewer.js")  # served by the viewer

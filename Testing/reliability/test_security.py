@@ -36,6 +36,7 @@ NEEDED = {  # by those who serve a page or talk to a cluster, which only their c
     "core/network/memory.py": [
         "imports ctypes"
     ],  # for one setting of the C library that the process already has; loads nothing
+    "panel/install.py": ["imports subprocess"],  # for pip, when the user has confirmed, so that the window stays alive
     "viewer/app.py": ["imports asyncio"],
     "viewer/frames.py": ["imports asyncio"],
     "viewer/security.py": ["imports urllib.parse"],

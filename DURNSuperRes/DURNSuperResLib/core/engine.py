@@ -107,6 +107,7 @@ def _durn(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     card = model_for(how.scale, how.model)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that spins holds the core another one waits for
     from .network.inference import run_model  # torch comes in here and nowhere earlier
 
     def one_pass(images: NDArray, turned: bool, monitor: Monitor) -> NDArray[np.float32]:

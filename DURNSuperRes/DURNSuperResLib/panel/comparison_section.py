@@ -9,8 +9,10 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ..scene.comparison import ONE_VIEW, SIDE_BY_SIDE, Comparison, register_layouts
+from ..scene.comparison import Comparison
+from ..scene.layouts import ONE_VIEW, SIDE_BY_SIDE, TWO_PHASES, WITH_DIFFERENCE, register_layouts
 from ..scene.sequences import uncertainty_shown_with
+from .playing import browser_playing, play_or_stop
 
 BLINK_MILLISECONDS = 500
 
@@ -32,15 +34,24 @@ class ComparePanel:
         self.ui = ui
         self.comparison: Comparison | None = None
         self._parameters: Any = None
+        self._setting = False
         self._timer = qt.QTimer()
         self._timer.setInterval(BLINK_MILLISECONDS)
         self._timer.connect("timeout()", self.blink)
-        ui.sideBySideButton.connect("clicked(bool)", lambda *_: self.show(SIDE_BY_SIDE))
-        ui.oneViewButton.connect("clicked(bool)", lambda *_: self.show(ONE_VIEW))
+        for button, layout in (
+            (ui.sideBySideButton, SIDE_BY_SIDE),
+            (ui.oneViewButton, ONE_VIEW),
+            (ui.differenceButton, WITH_DIFFERENCE),
+            (ui.twoPhasesButton, TWO_PHASES),
+        ):
+            button.connect("clicked(bool)", lambda *_, layout=layout: self.show(layout))
         ui.closeComparisonButton.connect("clicked(bool)", lambda *_: self.close())
         ui.fitButton.connect("clicked(bool)", lambda *_: self._fit())
+        ui.playButton.connect("clicked(bool)", lambda *_: self._play())
         ui.fadeSlider.connect("valueChanged(int)", self._on_fade)
         ui.blinkButton.connect("toggled(bool)", self._on_blink)
+        for box in (ui.firstPhaseSpinBox, ui.secondPhaseSpinBox):
+            box.connect("valueChanged(int)", self._on_phase)
         if layout_node() is not None:
             register_layouts(layout_node())
 
@@ -54,22 +65,18 @@ class ComparePanel:
         if self.comparison is not None and not self.comparison.intact:
             self.close()
         if self.comparison is not None:
-            self.comparison.set_linked(parameters.linkViews)
-            self.comparison.set_matched(parameters.matchWindowLevel)
-            self.comparison.set_smooth(parameters.smoothOriginal)
-            uncertainty = uncertainty_shown_with(self.comparison.after) if parameters.showUncertainty else None
-            self.comparison.set_overlay(uncertainty)
+            self._apply_settings(self.comparison, parameters)
         self._enable(self._hindrance())
 
-    def show(self, layout: int) -> None:
-        """Compare input and output in ``layout``."""
+    def show(self, layout: int, phases: tuple[int, int] | None = None) -> None:
+        """Compare input and output in ``layout``, one of :data:`~..scene.layouts.VIEWS`."""
         with slicer.util.tryWithErrorDisplay(_("The volumes cannot be compared.")):
             before, after = self._parameters.inputVolume, self._parameters.outputVolume
             comparison = self.comparison
             if comparison is None or (comparison.before, comparison.after) != (before, after):
                 self.close()
                 comparison = Comparison(before, after, layout_node())
-            comparison.show(layout, settle=slicer.app.processEvents)
+            comparison.show(layout, settle=slicer.app.processEvents, phases=phases)
             self.ui.fadeSlider.value = self.ui.fadeSlider.maximum
             self._take(comparison)
             self.update(self._parameters)
@@ -85,15 +92,49 @@ class ComparePanel:
         slider = self.ui.fadeSlider
         slider.value = 0 if slider.value > slider.maximum / 2 else slider.maximum
 
+    @staticmethod
+    def _apply_settings(comparison: Comparison, parameters: Any) -> None:
+        comparison.set_linked(parameters.linkViews)
+        comparison.set_matched(parameters.matchWindowLevel)
+        comparison.set_smooth(not parameters.originalAsPixels)
+        comparison.set_overlay(uncertainty_shown_with(comparison.after) if parameters.showUncertainty else None)
+
     def _fit(self) -> None:
         if self.comparison is not None:
             self.comparison.fit()
+
+    def _play(self) -> None:
+        plays = play_or_stop(self._playable())
+        self.ui.playButton.text = _("Stop") if plays else _("Play")
+
+    def _playable(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The volume whose cine the button plays: the result's, which takes its original along."""
+        if self._parameters is None:
+            return None
+        volumes = self._parameters.outputVolume, self._parameters.inputVolume
+        return next((volume for volume in volumes if browser_playing(volume) is not None), None)
 
     def _take(self, comparison: Comparison | None) -> None:
         self.comparison = comparison
         if comparison is not None:
             comparison.on_end = self._on_end
+            self._show_phases(comparison)
             self._label_views()
+
+    def _show_phases(self, comparison: Comparison) -> None:
+        self._setting = True
+        for box, n in zip(self._phase_boxes(), comparison.phases or (), strict=False):
+            box.maximum = comparison.phase_count
+            box.value = n + 1
+        self._setting = False
+
+    def _phase_boxes(self) -> tuple[Any, Any]:
+        return self.ui.firstPhaseSpinBox, self.ui.secondPhaseSpinBox
+
+    def _on_phase(self, _value: int) -> None:
+        if not self._setting and self.comparison is not None and self.comparison.layout == TWO_PHASES:
+            first, second = (box.value - 1 for box in self._phase_boxes())
+            self.show(TWO_PHASES, (first, second))
 
     def _on_end(self) -> None:
         self.comparison = None
@@ -106,16 +147,33 @@ class ComparePanel:
             return _("Choose an input and an output volume, or press Apply first.")
         return ""
 
+    def _no_phases(self) -> str:
+        volumes = self._parameters.inputVolume, self._parameters.outputVolume
+        both = all(browser_playing(volume) is not None for volume in volumes)
+        return "" if both else _("Input and output must be cines.")
+
     def _enable(self, hindrance: str) -> None:
         ui = self.ui
-        for button, text in (
-            (ui.sideBySideButton, _("Show original and result in two linked views.")),
-            (ui.oneViewButton, _("Show original and result in one view, to fade or blink between them.")),
+        for button, text, problem in (
+            (ui.sideBySideButton, _("Show original and result in two linked views."), hindrance),
+            (ui.oneViewButton, _("Show original and result in one view, to fade or blink between them."), hindrance),
+            (
+                ui.differenceButton,
+                _("A third view shows what the result adds to the smooth original: grey where nothing."),
+                hindrance,
+            ),
+            (
+                ui.twoPhasesButton,
+                _("End-diastole above end-systole: the first phase, and the one that differs most from it."),
+                hindrance or self._no_phases(),
+            ),
         ):
-            button.enabled, button.toolTip = not hindrance, hindrance or text
+            button.enabled, button.toolTip = not problem, problem or text
         layout = None if self.comparison is None else self.comparison.layout
         ui.closeComparisonButton.enabled = ui.fitButton.enabled = layout is not None
-        ui.fadeSlider.enabled = ui.blinkButton.enabled = layout == ONE_VIEW
+        ui.playButton.enabled = self._playable() is not None
+        ui.fadeRow.visible = layout == ONE_VIEW
+        ui.phaseRow.visible = layout == TWO_PHASES
         if layout != ONE_VIEW:
             ui.blinkButton.checked = False
 

@@ -1,20 +1,25 @@
-"""Data sets of the extension for Slicer's Sample Data module: a heart phantom, made on the spot, and a real cine.
+"""Data sets of the extension for Slicer's Sample Data module: a heart phantom, made on the spot, and two real cines.
 
 The cine is the mid-ventricular short-axis slice of the example study of biv-me (J. Dillon et al., FIMH 2025),
-Apache-2.0: balanced steady-state free precession at 3 T, 25 phases of 208 x 256 pixels of 1.4 mm.
+Apache-2.0: balanced steady-state free precession at 3 T, 25 phases of 208 x 256 pixels of 1.4 mm. The stack is the
+short axis of a pig of the Sunnybrook Preclinical Simulated Cardiac EP Dataset, CC0: balanced steady-state free
+precession at 1.5 T, 20 slices in 20 phases of 256 x 256 pixels of 0.82 mm, which the scanner has interpolated.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import slicer
 
 CATEGORY = "DURN Super-Resolution"
-PHANTOM, CINE = "DURN heart phantom", "DURN short-axis cine"
-ICONS = Path(__file__).resolve().parents[2] / "Resources" / "Icons"
+PHANTOM, CINE, STACK = "DURN heart phantom", "DURN short-axis cine", "DURN short-axis stack (55 MB)"
+RESOURCES = Path(__file__).resolve().parents[2] / "Resources"
+ICONS = RESOURCES / "Icons"
 CINE_SOURCE = (
     "https://raw.githubusercontent.com/UOA-Heart-Mechanics-Research/biv-me/d01024f8d824a7600cab3daf24b63d202f127d87/"
     "example/dicoms/patient1/Se2/1-2-826-0-1-3680043-9-1400-1-1-4-4232746890-20340-174718{}.dcm"
@@ -46,6 +51,19 @@ CINE_PHASES = (  # end of the file's name, SHA-256
     ("5563-14", "978a17293b57087ecd731e1c1d26067a7b30edf67c40f1f865b0161ccad6a994"),
     ("5563-15", "906257535f80b7e2ff3efbd08e68e22ceead63ebf602c50968cbf485fd53fdf2"),
 )
+STACK_SOURCE = (
+    "https://raw.githubusercontent.com/WrightGroupSRI/ep-dataset/bc049db937a64261eb649b05369f9bcc8484a6ba/"
+    "E774S5-shortAxis/{}"
+)
+STACK_FILES = RESOURCES / "SampleData" / "DURNShortAxisStack.sha256"  # as sha256sum writes and checks it
+
+
+class SampleFile(NamedTuple):
+    """A file to download: where from, its name in the cache, and its SHA-256."""
+
+    address: str
+    name: str
+    digest: str
 
 
 def register() -> None:
@@ -55,24 +73,19 @@ def register() -> None:
     logic = SampleData.SampleDataLogic
     if hasattr(logic, "registerCustomSampleDataCategory"):  # from Slicer 5.12 on; before, the key is what is shown
         logic.registerCustomSampleDataCategory(CATEGORY, title=CATEGORY)
-    logic.registerCustomSampleDataSource(
-        category=CATEGORY,
-        sampleName=PHANTOM,
-        uris=[],
-        fileNames=[],
-        customDownloader=load_phantom,
-        thumbnailFileName=str(ICONS / "DURNHeartPhantom.png"),
-    )
-    logic.registerCustomSampleDataSource(
-        category=CATEGORY,
-        sampleName=CINE,
-        uris=[CINE_SOURCE.format(name) for name, _ in CINE_PHASES],
-        fileNames=[f"DURNShortAxisCine-{n:02}.dcm" for n in range(len(CINE_PHASES))],
-        checksums=[f"SHA256:{digest}" for _, digest in CINE_PHASES],
-        loadFiles=[False] * len(CINE_PHASES),
-        customDownloader=load_cine_sample,
-        thumbnailFileName=str(ICONS / "DURNShortAxisCine.png"),
-    )
+    for name, load, icon in (
+        (PHANTOM, load_phantom, "DURNHeartPhantom"),
+        (CINE, load_cine_sample, "DURNShortAxisCine"),
+        (STACK, load_stack_sample, "DURNShortAxisStack"),
+    ):
+        logic.registerCustomSampleDataSource(
+            category=CATEGORY,
+            sampleName=name,
+            uris=[],  # the downloaders know them: here they would be listed at each start of Slicer
+            fileNames=[],
+            customDownloader=load,
+            thumbnailFileName=str(ICONS / f"{icon}.png"),
+        )
 
 
 def load_phantom(_: Any = None) -> slicer.vtkMRMLScalarVolumeNode:
@@ -93,31 +106,73 @@ def load_phantom(_: Any = None) -> slicer.vtkMRMLScalarVolumeNode:
     return _shown(node)
 
 
-def load_cine_sample(source: Any) -> slicer.vtkMRMLScalarVolumeNode:
+def load_cine_sample(_: Any = None) -> slicer.vtkMRMLScalarVolumeNode | None:
     """Download the cine into Slicer's cache, load it as a sequence and return the volume that shows it.
+
+    Returns None if the user cancels.
 
     Raises:
         ValueError: a file that cannot be downloaded.
         OSError: a file that has not the content that it should have.
         DicomError: images that cannot be read; nothing is added then.
     """
-    import SampleData
+    files = [
+        SampleFile(CINE_SOURCE.format(name), f"DURNShortAxisCine-{n:02}.dcm", digest)
+        for n, (name, digest) in enumerate(CINE_PHASES)
+    ]
+    return _load(CINE, "DURNShortAxisCine", files)
+
+
+def load_stack_sample(_: Any = None) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """As :func:`load_cine_sample`, the whole short axis: 20 slices in 20 phases."""
+    pairs = (line.split() for line in STACK_FILES.read_text(encoding="ascii").splitlines())
+    files = [SampleFile(STACK_SOURCE.format(name), name, digest) for digest, name in pairs]
+    return _load(STACK, "DURNShortAxisStack", files)
+
+
+def _load(name: str, folder_name: str, files: Sequence[SampleFile]) -> slicer.vtkMRMLScalarVolumeNode | None:
     import slicer
 
     from ..scene.cine import load_cine
     from ..scene.dicom.stacks import choose_stack, contents_of
     from ..scene.sequences import shown_by_proxy
+    from .playing import show_play_button
 
-    with slicer.util.tryWithErrorDisplay(f"The sample {CINE} was not loaded.", waitCursor=True):
-        logic = SampleData.SampleDataLogic()
-        folder = Path(slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory()) / "DURNShortAxisCine"
+    with slicer.util.tryWithErrorDisplay(f"The sample {name} was not loaded."):
+        folder = Path(slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory()) / folder_name
         folder.mkdir(parents=True, exist_ok=True)
-        for uri, name, checksum in zip(source.uris, source.fileNames, source.checksums, strict=True):
-            if not Path(logic.downloadFile(uri, str(folder), name, checksum)).is_file():
-                raise OSError(f"{uri} is not the file that is expected: its SHA-256 differs")
+        if not _downloaded(name, files, folder):
+            return None
         sequence = load_cine(choose_stack(contents_of(folder)))
-        sequence.SetName(CINE)
-        return _shown(shown_by_proxy(sequence))
+        sequence.SetName(name.partition(" (")[0])
+        volume = shown_by_proxy(sequence)
+        show_play_button(volume)
+        return _shown(volume)
+
+
+def _downloaded(name: str, files: Sequence[SampleFile], folder: Path) -> bool:
+    """Fetch what is not in the folder yet, with a progress bar where there is a window; False if the user cancels."""
+    import SampleData
+    import slicer
+
+    logic = SampleData.SampleDataLogic()
+    dialog = None
+    if slicer.app.layoutManager() is not None:
+        dialog = slicer.util.createProgressDialog(maximum=len(files), labelText=name, windowTitle=CATEGORY)
+    try:
+        for count, file in enumerate(files):
+            if dialog is not None:
+                dialog.value = count
+                slicer.app.processEvents()
+                if dialog.wasCanceled:
+                    return False
+            found = logic.downloadFile(file.address, str(folder), file.name, f"SHA256:{file.digest}")
+            if not Path(found).is_file():
+                raise OSError(f"{file.address} is not the file that is expected: its SHA-256 differs")
+    finally:
+        if dialog is not None:
+            dialog.close()
+    return True
 
 
 def _shown(node: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLScalarVolumeNode:

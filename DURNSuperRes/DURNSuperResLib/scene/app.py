@@ -21,14 +21,36 @@ def current_scene() -> slicer.vtkMRMLScene:
 
 @contextmanager
 def scene_of_its_own() -> Iterator[None]:
-    """Work in a new scene within, in plain Python: what is done has the same result whatever was done before."""
+    """Work in a new scene within: what is done has the same result whatever was done before.
+
+    Slicer's own scene cannot be exchanged; there, what was added within is removed again.
+    """
     global _application_logic
+    if hasattr(slicer, "app"):
+        with _nothing_left_in(slicer.mrmlScene):
+            yield
+        return
     before = getattr(slicer, "mrmlScene", None), _application_logic
     slicer.mrmlScene = _new_scene()
     try:
         yield
     finally:
         slicer.mrmlScene, _application_logic = before
+
+
+@contextmanager
+def _nothing_left_in(scene: slicer.vtkMRMLScene) -> Iterator[None]:
+    before = {node.GetID() for node in _nodes_of(scene)}
+    try:
+        yield
+    finally:
+        for node in _nodes_of(scene):
+            if node.GetID() not in before and scene.IsNodePresent(node):
+                scene.RemoveNode(node)
+
+
+def _nodes_of(scene: slicer.vtkMRMLScene) -> list[slicer.vtkMRMLNode]:
+    return [scene.GetNthNode(n) for n in range(scene.GetNumberOfNodes())]
 
 
 def application_logic() -> slicer.vtkSlicerApplicationLogic:

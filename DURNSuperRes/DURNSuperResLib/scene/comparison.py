@@ -1,49 +1,43 @@
 """Before and after in views of their own: linked, equally windowed, and gone again without a trace.
 
-Two layouts are added to Slicer's: both volumes side by side, and both in one view to fade or blink between. Their views
-belong to no other layout, so the user's own views keep what they show. What must be put back later (layout, display
-interpolation) is kept in attributes of the first view, which are saved with the scene.
+Layouts are added to Slicer's: both volumes side by side, with their difference, in one view to fade or blink between,
+and two phases of a cine. Their views belong to no other layout, so the user's own views keep what they show. What must
+be put back later (layout, display interpolation) and what is compared is kept in the first view, which is saved with
+the scene.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import slicer
 import vtk
 
 from .app import application_logic
+from .aside import difference, heart_phases, phase_count, still, update_difference
+from .layouts import (
+    AFTER,
+    AFTER_LATER,
+    BEFORE,
+    BEFORE_LATER,
+    BLINK,
+    DIFFERENCE,
+    ONE_VIEW,
+    SIDE_BY_SIDE,
+    TWO_PHASES,
+    VIEWS,
+    register_layouts,
+)
+from .nodes import VolumeError
+from .sequences import sequence_of
 from .views import describe, face_slices, follow
 
-SIDE_BY_SIDE, ONE_VIEW = 5201, 5202  # layout numbers above 100 are free for modules
-VIEW_GROUP = 5201  # linking acts within a group
 OVERLAY_OPACITY = 0.6
-VIEWS = {SIDE_BY_SIDE: ("DURNBefore", "DURNAfter"), ONE_VIEW: ("DURNBlink",)}
-_LETTERS = {"DURNBefore": ("B", "#8C8C8C"), "DURNAfter": ("A", "#4E9AD6"), "DURNBlink": ("AB", "#4E9AD6")}
 _LAYOUT, _INTERPOLATE = "DURNSuperRes.PreviousLayout", "DURNSuperRes.PreviousInterpolate"
+_COMPARED = ("DURNSuperRes.Before", "DURNSuperRes.After")  # node references
 _FALLBACK_LAYOUT = slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView
-
-
-def layout_description(layout: int) -> str:
-    """XML of one of the two layouts, for ``vtkMRMLLayoutNode``."""
-    items = "".join(
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{name}">'
-        '<property name="orientation" action="default">Axial</property>'
-        f'<property name="viewlabel" action="default">{_LETTERS[name][0]}</property>'
-        f'<property name="viewcolor" action="default">{_LETTERS[name][1]}</property>'
-        f'<property name="viewgroup" action="default">{VIEW_GROUP}</property>'
-        "</view></item>"
-        for name in VIEWS[layout]
-    )
-    return f'<layout type="horizontal" split="true">{items}</layout>'
-
-
-def register_layouts(layout_node: slicer.vtkMRMLLayoutNode) -> None:
-    """Make the layouts known, so that a scene saved during a comparison opens in it."""
-    for layout in VIEWS:
-        if not layout_node.IsLayoutDescription(layout):
-            layout_node.AddLayoutDescription(layout, layout_description(layout))
 
 
 class Comparison:
@@ -62,31 +56,35 @@ class Comparison:
         layout_node: slicer.vtkMRMLLayoutNode,
     ) -> None:
         self.before, self.after = before, after
+        self.phases: tuple[int, int] | None = None
         self._layout_node = layout_node
         self.on_end: Callable[[], None] = lambda: None
-        self._matched = True
+        self._matched, self._smooth = True, True
+        self._shown: dict[str, slicer.vtkMRMLScalarVolumeNode] = {}
+        self._aside: list[slicer.vtkMRMLScalarVolumeNode] = []
         self._observed: list[tuple[vtk.vtkObject, int]] = []
+        self._drags = False
         register_layouts(layout_node)
 
     @classmethod
     def resume(cls, layout_node: slicer.vtkMRMLLayoutNode) -> Comparison | None:
         """The comparison that layout and views show, as after opening a saved scene; None if there is none."""
         layout = layout_node.GetViewArrangement()
-        logics = [logic for name in VIEWS.get(layout, ()) if (logic := _logic(name)) is not None]
-        layers = [logic.GetSliceCompositeNode() for logic in logics]
-        if not layers or len(layers) < len(VIEWS[layout]):
+        lead = _logic(VIEWS[layout][0]) if layout in VIEWS else None
+        if lead is None:
             return None
-        shown = [layer.GetBackgroundVolumeID() for layer in layers] + [layers[0].GetForegroundVolumeID()]
-        before, after = (layout_node.GetScene().GetNodeByID(node_id or "") for node_id in shown[:2])
+        before, after = (lead.GetSliceNode().GetNodeReference(role) for role in _COMPARED)
         if before is None or after is None:
             return None
         comparison = cls(before, after, layout_node)
+        comparison._fill_views()
+        comparison.set_linked(True)
         comparison._observe()
         return comparison
 
     @property
     def layout(self) -> int | None:
-        """The layout on show, ``SIDE_BY_SIDE`` or ``ONE_VIEW``; None once the user or :meth:`close` left it."""
+        """The layout on show, one of ``VIEWS``; None once the user or :meth:`close` left it."""
         arrangement = self._layout_node.GetViewArrangement()
         return arrangement if arrangement in VIEWS else None
 
@@ -95,13 +93,31 @@ class Comparison:
         """Whether both volumes are still in the scene."""
         return all(node.GetScene() is not None and node.GetDisplayNode() for node in (self.before, self.after))
 
-    def show(self, layout: int = SIDE_BY_SIDE, settle: Callable[[], None] = lambda: None) -> None:
+    @property
+    def phase_count(self) -> int:
+        """How many phases both volumes can show; 0 unless both show cines of equal length."""
+        count = phase_count(self.before)
+        return count if count == phase_count(self.after) else 0
+
+    def show(
+        self,
+        layout: int = SIDE_BY_SIDE,
+        settle: Callable[[], None] = lambda: None,
+        phases: tuple[int, int] | None = None,
+    ) -> None:
         """Show the volumes, slices facing the viewer, at the middle slice and fitted to the view.
 
         Args:
-            layout: ``SIDE_BY_SIDE`` or ``ONE_VIEW``.
+            layout: one of ``VIEWS``.
             settle: called once the layout is set, so that views find their size before the fit.
+            phases: the two, from 0, that ``TWO_PHASES`` shows; by default end-diastole and end-systole, as far as the
+                images tell.
+
+        Raises:
+            VolumeError: ``TWO_PHASES`` of what is no cine.
         """
+        if layout == TWO_PHASES and self.phase_count < 2:
+            raise VolumeError("two phases need an original and a result that are cines of the same length")
         self._unobserve()
         for volume in (self.before, self.after):
             volume.CreateDefaultDisplayNodes()  # a script may have made it without
@@ -111,10 +127,12 @@ class Comparison:
         settle()
         self._keep(_LAYOUT, previous)
         self._keep(_INTERPOLATE, interpolate)
+        self.phases = phases
         self._fill_views()
         self.set_linked(True)
-        self.set_smooth(False)
-        self.set_matched(True)
+        self.set_smooth(self._smooth)
+        self.set_matched(self._matched)
+        self._drag_for_window(True)
         self.fit()
 
     def fit(self) -> None:
@@ -128,52 +146,60 @@ class Comparison:
             follow(lead, logic.GetSliceNode())
 
     def set_linked(self, linked: bool) -> None:
-        """Offset, zoom and orientation of one view go to the other, also while they change."""
+        """Offset, zoom and orientation of one view go to the others, also while they change."""
         for logic in self._logics():
             logic.GetSliceCompositeNode().SetLinkedControl(linked)
             logic.GetSliceCompositeNode().SetHotLinkedControl(linked)
 
     def set_matched(self, matched: bool) -> None:
-        """Keep window and level of both volumes in step, or let each go its own way."""
+        """Keep window and level of all volumes in step, or let each go its own way; a difference has its own."""
         self._matched = matched
         if matched:
-            self._copy_window(self.before.GetDisplayNode(), self.after.GetDisplayNode())
+            lead, *others = self._windowed()
+            for display in others:
+                self._copy_window(lead, display)
         self._observe()
 
     def set_smooth(self, smooth: bool) -> None:
-        """Interpolate the original on screen; without, its pixels show as they are."""
-        self.before.GetDisplayNode().SetInterpolate(smooth)
+        """Interpolate the original on screen, as viewers do; without, its pixels show as they are."""
+        self._smooth = smooth
+        for view, volume in self._shown.items():
+            if view in (BEFORE, BEFORE_LATER, BLINK):
+                volume.GetDisplayNode().SetInterpolate(smooth)
 
     def set_fade(self, share: float) -> None:
         """In one view: how much of the upscaled volume covers the original, 0 to 1."""
         self._logics()[-1].GetSliceCompositeNode().SetForegroundOpacity(share)
 
     def set_overlay(self, volume: slicer.vtkMRMLScalarVolumeNode | None) -> None:
-        """Side by side: lay a volume, such as the uncertainty, over the upscaled one; None takes it away."""
-        if self.layout != SIDE_BY_SIDE:
+        """Lay a volume, such as the uncertainty, over the upscaled one where it has a view of its own; None takes it
+        away.
+        """
+        if self.layout in (None, ONE_VIEW, TWO_PHASES):
             return
-        layer = self._logics()[-1].GetSliceCompositeNode()
-        linked, hot = layer.GetLinkedControl(), layer.GetHotLinkedControl()
-        layer.SetLinkedControl(False)  # or the overlay would go to the first view, too
-        layer.SetHotLinkedControl(False)
-        layer.SetForegroundVolumeID(None if volume is None else volume.GetID())
-        layer.SetForegroundOpacity(OVERLAY_OPACITY)
-        layer.SetLinkedControl(linked)
-        layer.SetHotLinkedControl(hot)
+        with _unlinked(self._layer(AFTER)) as layer:
+            layer.SetForegroundVolumeID(None if volume is None else volume.GetID())
+            layer.SetForegroundOpacity(OVERLAY_OPACITY)
 
     def labels(self) -> dict[str, str]:
         """What to write into each view, by the view's name."""
-        original = f"Original  {min(self.before.GetSpacing()):.2f} mm"
-        if self.layout == SIDE_BY_SIDE:
-            return dict(zip(VIEWS[SIDE_BY_SIDE], (original, describe(self.after)), strict=True))
+        original, result = f"Original  {min(self.before.GetSpacing()):.2f} mm", describe(self.after)
         if self.layout == ONE_VIEW:
-            share = self._logics()[0].GetSliceCompositeNode().GetForegroundOpacity()
-            return {VIEWS[ONE_VIEW][0]: describe(self.after) if share >= 0.5 else original}
-        return {}
+            return {BLINK: result if self._layer(BLINK).GetForegroundOpacity() >= 0.5 else original}
+        first, second = self._phase_labels()
+        texts = {
+            BEFORE: original + first,
+            AFTER: result + first,
+            DIFFERENCE: "Result less original",
+            BEFORE_LATER: original + second,
+            AFTER_LATER: result + second,
+        }
+        return {view: texts[view] for view in VIEWS.get(self.layout or 0, ())}
 
     def close(self) -> None:
         """Give the user's layout and display back; harmless if that has happened."""
         self._unobserve()
+        self._drag_for_window(False)
         previous, interpolate = self._kept(_LAYOUT), self._kept(_INTERPOLATE)
         if interpolate is not None and self.before.GetDisplayNode() is not None:
             self.before.GetDisplayNode().SetInterpolate(int(interpolate))
@@ -181,31 +207,75 @@ class Comparison:
         self._keep(_INTERPOLATE, None)
         if self.layout is not None:
             self._layout_node.SetViewArrangement(int(previous or _FALLBACK_LAYOUT))
+        self._put_away()
         self.on_end()
 
     def _fill_views(self) -> None:
-        layers = [logic.GetSliceCompositeNode() for logic in self._logics()]
-        for layer in layers:
-            layer.SetLinkedControl(False)  # or the second volume would go to the first view, too
-            layer.SetHotLinkedControl(False)
-        layers[0].SetBackgroundVolumeID(self.before.GetID())
-        if len(layers) == 1:
-            layers[0].SetForegroundVolumeID(self.after.GetID())
-            layers[0].SetForegroundOpacity(1.0)
-        else:
-            layers[1].SetBackgroundVolumeID(self.after.GetID())
+        self._put_away()
+        views = VIEWS[self._layout_node.GetViewArrangement()]
+        if DIFFERENCE in views and self._have_voxels:
+            self._aside.append(difference(self.before, self.after))
+        if BEFORE_LATER in views:
+            self.phases = self.phases or heart_phases(self.before)
+            self._aside += [still(volume, n) for n in self.phases for volume in (self.before, self.after)]
+        shown = self._aside if BEFORE_LATER in views else [self.before, self.after, *self._aside]
+        self._shown = dict(zip(views, shown, strict=False))
+        for view, volume in self._shown.items():
+            with _unlinked(self._layer(view)) as layer:  # or a volume would go to the other views, too
+                layer.SetBackgroundVolumeID(volume.GetID())
+                layer.SetForegroundVolumeID(self.after.GetID() if view == BLINK else None)
+                layer.SetForegroundOpacity(1.0)
+        for role, volume in zip(_COMPARED, (self.before, self.after), strict=True):
+            self._logics()[0].GetSliceNode().SetNodeReferenceID(role, volume.GetID())
+
+    def _put_away(self) -> None:
+        for volume in self._aside:
+            if volume.GetScene() is not None:
+                volume.GetScene().RemoveNode(volume.GetDisplayNode())
+                volume.GetScene().RemoveNode(volume)
+        self._aside, self._shown = [], {}
+
+    def _phase_labels(self) -> tuple[str, str]:
+        if self.layout != TWO_PHASES or self.phases is None:
+            return "", ""
+        sequence = sequence_of(self.before)
+        if sequence is None:
+            return "", ""
+        unit = f" {sequence.GetIndexUnit()}" if sequence.GetIndexUnit() else ""
+        first, second = (
+            f"  phase {n + 1} ({float(sequence.GetNthIndexValue(n)):.0f}{unit})" if unit else f"  phase {n + 1}"
+            for n in self.phases
+        )
+        return first, second
+
+    def _windowed(self) -> list[slicer.vtkMRMLScalarVolumeDisplayNode]:
+        """The displays that share window and level, the original's first."""
+        volumes = [self.before, self.after]
+        volumes += [volume for view, volume in self._shown.items() if volume not in volumes and view != DIFFERENCE]
+        return [volume.GetDisplayNode() for volume in volumes]
 
     def _logics(self) -> list[slicer.vtkMRMLSliceLogic]:
         return [_logic(name) for name in VIEWS.get(self.layout or 0, ())]
 
+    @staticmethod
+    def _layer(view: str) -> slicer.vtkMRMLSliceCompositeNode:
+        logic = _logic(view)
+        assert logic is not None, view
+        return logic.GetSliceCompositeNode()
+
     def _observe(self) -> None:
         self._unobserve()
-        displays = self.before.GetDisplayNode(), self.after.GetDisplayNode()
-        for source, target in (displays, displays[::-1]) if self._matched else ():
-            copy = functools.partial(self._copy_window, source, target)
-            self._observed.append((source, source.AddObserver(vtk.vtkCommand.ModifiedEvent, copy)))
-        tag = self._layout_node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._on_layout)
-        self._observed.append((self._layout_node, tag))
+        displays = self._windowed() if self._matched else []
+        for source in displays:
+            others = [display for display in displays if display is not source]
+            self._watch(source, vtk.vtkCommand.ModifiedEvent, functools.partial(self._copy_windows, source, others))
+        if DIFFERENCE in self._shown:
+            for volume in (self.before, self.after):
+                self._watch(volume, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._on_voxels)
+        self._watch(self._layout_node, vtk.vtkCommand.ModifiedEvent, self._on_layout)
+
+    def _watch(self, node: vtk.vtkObject, event: int, act: Callable[..., None]) -> None:
+        self._observed.append((node, node.AddObserver(event, act)))
 
     def _unobserve(self) -> None:
         for node, tag in self._observed:
@@ -216,9 +286,37 @@ class Comparison:
         if self.layout is None:  # the user chose another layout
             self.close()
 
+    @property
+    def _have_voxels(self) -> bool:
+        """A scene may have been saved without its images."""
+        return all(volume.GetImageData() is not None for volume in (self.before, self.after))
+
+    def _on_voxels(self, *_: object) -> None:
+        if self._have_voxels:
+            update_difference(self._shown[DIFFERENCE], self.before, self.after)
+
+    def _drag_for_window(self, wanted: bool) -> None:
+        """Let the left mouse button change window and level, where it does nothing else, and no longer at the end."""
+        node = application_logic().GetInteractionNode()
+        if node is None:
+            return
+        idle, drags = node.ViewTransform, node.AdjustWindowLevel
+        if wanted and node.GetCurrentInteractionMode() == idle:
+            node.SetCurrentInteractionMode(drags)
+            self._drags = True
+        elif not wanted and self._drags:
+            self._drags = False
+            if node.GetCurrentInteractionMode() == drags:
+                node.SetCurrentInteractionMode(idle)
+
+    @classmethod
+    def _copy_windows(cls, source: slicer.vtkMRMLScalarVolumeDisplayNode, others: list, *_: object) -> None:
+        for target in others:
+            cls._copy_window(source, target)
+
     @staticmethod
     def _copy_window(
-        source: slicer.vtkMRMLScalarVolumeDisplayNode, target: slicer.vtkMRMLScalarVolumeDisplayNode, *_: object
+        source: slicer.vtkMRMLScalarVolumeDisplayNode, target: slicer.vtkMRMLScalarVolumeDisplayNode
     ) -> None:
         wanted = source.GetWindow(), source.GetLevel()
         if (target.GetWindow(), target.GetLevel()) != wanted or target.GetAutoWindowLevel():
@@ -238,11 +336,24 @@ class Comparison:
                 node.SetAttribute(name, value)
 
 
+@contextmanager
+def _unlinked(layer: slicer.vtkMRMLSliceCompositeNode) -> Iterator[slicer.vtkMRMLSliceCompositeNode]:
+    """Within, what is done to one view's layers stays in that view."""
+    linked, hot = layer.GetLinkedControl(), layer.GetHotLinkedControl()
+    layer.SetLinkedControl(False)
+    layer.SetHotLinkedControl(False)
+    try:
+        yield layer
+    finally:
+        layer.SetLinkedControl(linked)
+        layer.SetHotLinkedControl(hot)
+
+
 def _logic(view_name: str) -> slicer.vtkMRMLSliceLogic | None:
     return application_logic().GetSliceLogicByLayoutName(view_name)
 
 
 def _keepers() -> list[slicer.vtkMRMLSliceNode]:
     """The first view of each layout, as far as they exist: they remember what to put back."""
-    logics = [_logic(names[0]) for names in VIEWS.values()]
+    logics = [_logic(name) for name in dict.fromkeys(views[0] for views in VIEWS.values())]
     return [logic.GetSliceNode() for logic in logics if logic is not None]

@@ -175,6 +175,7 @@ def compare_picture(
     slice_axis: str = "auto",
     zoom: float = 1.0,
     size: int = 640,
+    interpolate: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Write a PNG of volumes side by side in linked views, a label on each.
@@ -187,6 +188,7 @@ def compare_picture(
         slice_axis: across the first volume's slices: ``auto``, ``i``, ``j`` or ``k``.
         zoom: magnification over the fit of the first volume's plane.
         size: edge of each view in pixels.
+        interpolate: smooth the display; off shows the voxels as they are.
         overwrite: replace a picture that exists.
 
     Raises:
@@ -196,7 +198,7 @@ def compare_picture(
     check_output(path, overwrite, (".png",))
     for node in nodes[1:]:
         check_overlap(nodes[0], node)
-    views = LinkedViews(nodes, size=size, slice_axis=slice_axis)
+    views = LinkedViews(nodes, size=size, slice_axis=slice_axis, interpolate=interpolate)
     try:
         views.show(slice_index=slice_index, zoom=zoom)
         images = views.images()

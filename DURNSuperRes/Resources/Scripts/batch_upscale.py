@@ -1,64 +1,47 @@
-"""Upscale every volume of a folder inside Slicer, without its main window.
+"""Upscale every volume, cine and DICOM study below a folder inside Slicer, without its main window.
 
     Slicer --no-splash --no-main-window --python-script batch_upscale.py -- --input DIR --output DIR --scale 2
 
-Each NRRD, NIfTI and MetaImage file of the input folder is written under its own name into the output folder. A file
-that fails is reported and the others go on. Slicer ends with 0 if all went well, 1 if a file failed, 2 on wrong usage.
+This is ``durn-superres upscale DIR -o DIR --recursive`` and takes its options: what is done already is skipped, a file
+that fails is reported in report.json and the others go on. Slicer ends with 0 if all went well, 1 if a file failed, 2
+on wrong usage. The library is taken from where this script lies.
 """
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
 import slicer
 
+MODULE_FOLDER = Path(__file__).resolve().parents[2]  # of the clone, or of the installed extension
+
 
 def main(arguments: list[str]) -> int:
     """Run the batch and return the exit code."""
+    if str(MODULE_FOLDER) not in sys.path:
+        sys.path.insert(0, str(MODULE_FOLDER))
     try:
-        options = _parser().parse_args(arguments)
+        from DURNSuperResLib.cli import main as command
+    except ModuleNotFoundError as error:
+        print(
+            f"batch_upscale.py: {error.name} is not in {MODULE_FOLDER}; keep the script where it lies", file=sys.stderr
+        )
+        return 1
+    try:
+        folders, options = _parser().parse_known_args(arguments)
+        return command(["upscale", folders.input, "-o", folders.output, "--recursive", *options])
     except SystemExit as stop:  # argparse's own exit would be lost in Slicer
         return stop.code or 0
-    from DURNSuperResLib.scene.storage import READABLE
-
-    volumes = sorted(path for path in options.input.glob("*") if path.name.lower().endswith(READABLE))
-    if not volumes:
-        logging.error("%s holds no volume (%s)", options.input, ", ".join(READABLE))
-        return 1
-    options.output.mkdir(parents=True, exist_ok=True)
-    return 1 if [path for path in volumes if not _upscale(path, options)] else 0
-
-
-def _upscale(path: Path, options: argparse.Namespace) -> bool:
-    from DURNSuperRes import DURNSuperResLogic
-    from DURNSuperResLib.cohort.jobs import output_name
-    from DURNSuperResLib.scene.storage import read_volume, write_volume
-
-    target = options.output / output_name(path.name)
-    try:
-        source = read_volume(path)
-        result = DURNSuperResLogic().process(source, scale=options.scale, method=options.method, device=options.device)
-        write_volume(result, target, overwrite=options.overwrite)
-    except Exception as error:  # one bad file must not stop the others
-        logging.error("%s: %s", path.name, error)
-        return False
-    finally:
-        slicer.mrmlScene.Clear(False)
-    print(f"{path.name} -> {target}")
-    return True
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Upscale every volume of a folder. Research use only, not for diagnosis."
+        description="Upscale everything below a folder. Research use only, not for diagnosis.",
+        epilog="All further options are those of: durn-superres upscale --recursive",
+        allow_abbrev=False,
     )
-    parser.add_argument("--input", type=Path, required=True, help="folder with volumes")
-    parser.add_argument("--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--scale", type=int, choices=(2, 3, 4), default=2)
-    parser.add_argument("--method", choices=("durn", "bicubic"), default="durn")
-    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
-    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument("--input", required=True, help="folder of volumes, cines and DICOM studies, of any depth")
+    parser.add_argument("--output", required=True, help="folder for the results")
     return parser
 
 

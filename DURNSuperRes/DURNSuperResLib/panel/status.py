@@ -1,4 +1,4 @@
-"""How far a run has come and how long it still takes, in words."""
+"""How far a run has come and how long it still takes; told by the computing thread, read by the panel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class RunStatus:
-    """State of a run in words; told by the computing thread, read by another."""
+    """State of one run."""
 
     def __init__(self) -> None:
         self.what = ""
