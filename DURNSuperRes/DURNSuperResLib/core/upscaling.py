@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .options import DEVICES, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES
+from .options import DEVICES, LEVELS, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ class Upscaling:
         device: ``auto`` takes CUDA if a small computation really runs there, else the CPU; or ``cuda``, ``cpu``.
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
         best_quality: the mean over the eight flips and rotations of each slice; 8 times slower.
-        uncertainty: also give the standard deviation over the eight; 8 times slower.
+        uncertainty: also give the half-width of each pixel's error bar, from the same pass: an interval that holds what
+            an image of ``scale`` times the resolution would show, in the share ``uncertainty_level`` of the pixels.
+        uncertainty_level: 0.5, 0.68, 0.8, 0.9 or 0.95.
         data_consistency: change the result as little as possible so that it reproduces the slices when it is brought
             down again, to 1e-4 of their range; see :func:`~.signal.consistency.make_consistent`.
         slice_axis: across the slices of a node: ``i``, ``j``, ``k``, or ``auto``, which takes the widest spaced axis
@@ -45,6 +47,7 @@ class Upscaling:
     precision: str = "auto"
     best_quality: bool = False
     uncertainty: bool = False
+    uncertainty_level: float = 0.9
     data_consistency: bool = False
     slice_axis: str = "auto"
     keep_type: bool = False
@@ -55,10 +58,8 @@ class Upscaling:
             value = getattr(self, name)
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
-        if self.several_passes and not self.is_durn:
-            raise ValueError(
-                f"{self.method} gives the same in all orientations: best quality and uncertainty need durn"
-            )
+        if (self.best_quality or self.uncertainty) and not self.is_durn:
+            raise ValueError(f"{self.method} has neither orientations nor error bars: best quality and uncertainty need durn")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Upscaling:
@@ -73,7 +74,7 @@ class Upscaling:
     @property
     def several_passes(self) -> bool:
         """Whether the network runs over all eight orientations."""
-        return self.best_quality or self.uncertainty
+        return self.best_quality
 
     @property
     def label(self) -> str:
@@ -87,4 +88,5 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "device": DEVICES,
     "precision": PRECISIONS,
     "slice_axis": SLICE_AXES,
+    "uncertainty_level": LEVELS,
 }

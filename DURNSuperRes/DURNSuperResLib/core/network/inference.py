@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..monitor import Monitor
+from .error_bars import ErrorBars
+from .error_head import ErrorHead, ErrorHeadConfig
 from .fused import FusedDurn
 from .models import ModelCard, ModelError
 from .network import Durn, DurnConfig
@@ -82,7 +84,7 @@ def _network(card: ModelCard, device: torch.device, dtype: torch.dtype) -> Fused
     key = (card.path, card.sha256, device, dtype)
     if key not in _loaded:
         _loaded.clear()  # one network is in use at a time; an earlier one only holds memory
-        _loaded[key] = FusedDurn(_load(card), device, dtype)
+        _loaded[key] = FusedDurn(_load(card), device, dtype, load_error_head(card))
     return _loaded[key]
 
 
@@ -96,6 +98,23 @@ def _load(card: ModelCard) -> Durn:
     return network
 
 
+def load_error_head(card: ModelCard) -> ErrorHead | None:
+    """The error head of a model; None if it has none.
+
+    Raises:
+        ModelError: weights that do not fit their card.
+    """
+    if card.error_head is None:
+        return None
+    state = card.load_error_head()
+    try:
+        head = ErrorHead(ErrorHeadConfig(**card.error_head["architecture"]))
+        head.load_state_dict(state)
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise ModelError(f"the error head in {card.path} does not fit its card: {error}") from error
+    return head
+
+
 def run_model(
     card: ModelCard,
     slices: NDArray,
@@ -103,10 +122,12 @@ def run_model(
     device: str,
     precision: str,
     monitor: Monitor,
+    bars: ErrorBars | None = None,
 ) -> NDArray[np.float32]:
     """Run ``card``'s network over ``(n, rows, columns)`` slices that ``normalise`` brings to its range.
 
-    Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. Raises as :func:`~..engine.enlarge`.
+    Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. ``bars`` receive the errors to be
+    expected, where the model has an error head. Raises as :func:`~..engine.enlarge`.
     """
     where = resolve_device(device)
     dtype = resolve_precision(precision, where)
@@ -114,7 +135,7 @@ def run_model(
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
     _log_once(f"{card.name} on {run.place}")
     monitor.announce(f"{card.name} on {run.place}")
-    return run.over(slices, normalise, monitor)
+    return run.over(slices, normalise, monitor, bars)
 
 
 def _log_once(what: str) -> None:
@@ -149,19 +170,27 @@ class Run:
         return f"{name}, {str(self.dtype).removeprefix('torch.')}"
 
     def over(
-        self, slices: NDArray, normalise: Callable[[NDArray], NDArray[np.float32]], monitor: Monitor
+        self,
+        slices: NDArray,
+        normalise: Callable[[NDArray], NDArray[np.float32]],
+        monitor: Monitor,
+        bars: ErrorBars | None = None,
     ) -> NDArray[np.float32]:
         """Enlarge all slices; see :func:`run_model`."""
         n, rows, columns = slices.shape
         scale = self.network.config.scale
         result = np.empty((n, rows * scale, columns * scale), dtype=np.float32)
+        if not self.network.has_error_head:
+            bars = None
         done = 0
         while done < n:
             monitor.check()
             count = min(n - done, max(1, self.batch_pixels // (rows * columns)))
             batch = normalise(slices[done : done + count])[:, None]
+            image = result[done : done + count]
+            expected = None if bars is None else bars.room(done, image.shape, n)
             try:
-                self._enlarge(batch, result[done : done + count], monitor)
+                self._enlarge(batch, image, expected, monitor)
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
@@ -170,26 +199,32 @@ class Run:
                 if self.place != before:
                     monitor.announce(f"{self.place}, after {before} ran out of memory")
                 continue
+            if bars is not None and expected is not None:
+                bars.add(image, expected)
             done += count
             monitor.report(done, n)
         return result
 
-    def _enlarge(self, batch: NDArray[np.float32], result: NDArray[np.float32], monitor: Monitor) -> None:
-        scale, (rows, columns) = self.network.config.scale, batch.shape[-2:]
+    def _enlarge(
+        self,
+        batch: NDArray[np.float32],
+        result: NDArray[np.float32],
+        expected: NDArray[np.float32] | None,
+        monitor: Monitor,
+    ) -> None:
         radius = self.network.config.receptive_radius
-        for tile in tiles(rows, columns, self.largest_pass, radius):
+        for tile in tiles(*batch.shape[-2:], self.largest_pass, radius):
             monitor.check()
-            enlarged = self._pass(batch[:, :, tile.seen[0], tile.seen[1]])
-            top, left = (scale * (kept.start - seen.start) for kept, seen in zip(tile.kept, tile.seen, strict=True))
-            height, width = (scale * (kept.stop - kept.start) for kept in tile.kept)
-            row, column = scale * tile.kept[0].start, scale * tile.kept[1].start
-            inside = enlarged[:, 0, top : top + height, left : left + width]
-            result[:, row : row + height, column : column + width] = inside.cpu().numpy()
+            image, error = self._pass(batch[:, :, tile.seen[0], tile.seen[1]], expected is not None)
+            inside, place = tile.scaled(self.network.config.scale)
+            result[place] = image[:, 0][inside].cpu().numpy()
+            if expected is not None and error is not None:
+                expected[place] = error[:, 0][inside].cpu().numpy()
 
-    def _pass(self, batch: NDArray[np.float32]) -> Tensor:
+    def _pass(self, batch: NDArray[np.float32], with_error: bool) -> tuple[Tensor, Tensor | None]:
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, memory_format=torch.channels_last)
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            return self.network(images)
+            return self.network.with_error(images) if with_error else (self.network(images), None)
 
     def _shrink(self, failed_pixels: int, slice_pixels: int, reason: str) -> None:
         """After ``failed_pixels`` in one pass did not fit: half of that, or the CPU, or the end."""
@@ -219,6 +254,14 @@ class Tile:
 
     seen: tuple[slice, slice]
     kept: tuple[slice, slice]
+
+    def scaled(self, scale: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """What to keep, ``scale`` times as fine: within what the network made of this tile, and in the whole slice."""
+        starts = [scale * (kept.start - seen.start) for kept, seen in zip(self.kept, self.seen, strict=True)]
+        sizes = [scale * (kept.stop - kept.start) for kept in self.kept]
+        inside = (slice(start, start + size) for start, size in zip(starts, sizes, strict=True))
+        place = (slice(scale * kept.start, scale * kept.stop) for kept in self.kept)
+        return (slice(None), *inside), (slice(None), *place)
 
 
 def smallest_pass(radius: int) -> int:
