@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS, NOISE_SIGMA, rician
-from DURNSuperResLib.evaluation.scores import centre_crop, normalised
+from DURNSuperResLib.evaluation.protocols import centre_crop, normalised
 from Training.shapes import ellipses
 
 Image = NDArray[np.float32]

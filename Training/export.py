@@ -19,7 +19,8 @@ import yaml
 
 from DURNSuperResLib.core.network.models import WEIGHTS_FOLDER
 from DURNSuperResLib.core.network.network import DurnConfig
-from DURNSuperResLib.evaluation.scores import other_vendor_cine, score, sunnybrook_validation
+from DURNSuperResLib.evaluation.scores import score
+from DURNSuperResLib.evaluation.test_sets import other_vendor_cine, sunnybrook_validation
 from Training.task import trained_network
 
 CURVES_FOLDER = Path(__file__).parent / "curves"

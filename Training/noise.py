@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from DURNSuperResLib.core.signal.degradation import noise_level
-from DURNSuperResLib.evaluation.scores import normalised, other_vendor_cine
+from DURNSuperResLib.evaluation.protocols import normalised
+from DURNSuperResLib.evaluation.test_sets import other_vendor_cine
 from Training.data import sunnybrook
 
 

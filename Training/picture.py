@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
 from DURNSuperResLib.core.signal.quality import psnr
-from DURNSuperResLib.evaluation.scores import METHODS, centre_crop, normalised, sunnybrook_validation
+from DURNSuperResLib.evaluation.methods import METHODS
+from DURNSuperResLib.evaluation.protocols import centre_crop, normalised
+from DURNSuperResLib.evaluation.test_sets import sunnybrook_validation
 
 ERROR_RANGE = 0.1  # of the 99.9th percentile
 SHOWN = 112  # pixels, around the heart

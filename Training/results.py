@@ -11,7 +11,9 @@ from pathlib import Path
 
 from DURNSuperResLib.core.network.models import available_models
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
-from DURNSuperResLib.evaluation.scores import METHODS, Score, TestSet, other_vendor_cine, score, sunnybrook_validation
+from DURNSuperResLib.evaluation.methods import METHODS
+from DURNSuperResLib.evaluation.scores import Score, score
+from DURNSuperResLib.evaluation.test_sets import TestSet, other_vendor_cine, sunnybrook_validation
 
 INTRODUCTION = """# Results
 

@@ -264,7 +264,8 @@ def test_evaluate_reproduces_the_published_bicubic_row(data: Path, tmp_path: Pat
 def test_evaluate_reproduces_the_published_k_space_rows(
     data: Path, scale: str, bicubic: float, zero_filled: float
 ) -> None:
-    from DURNSuperResLib.evaluation.scores import score, sunnybrook_validation
+    from DURNSuperResLib.evaluation.scores import score
+    from DURNSuperResLib.evaluation.test_sets import sunnybrook_validation
 
     scores = score(sunnybrook_validation(data), int(scale), "kspace", ("bicubic", "zero-filled"))
     assert [row.psnr.mean() for row in scores] == pytest.approx([bicubic, zero_filled], abs=0.01)

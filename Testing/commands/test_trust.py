@@ -25,7 +25,8 @@ from DURNSuperResLib.cli import main
 from DURNSuperResLib.core.engine import enlarge
 from DURNSuperResLib.core.signal.resampling import bicubic_downscale
 from DURNSuperResLib.core.upscaling import Upscaling
-from DURNSuperResLib.evaluation.scores import TestSet, rank_uncertainty, sunnybrook_validation
+from DURNSuperResLib.evaluation.ranking import rank_uncertainty
+from DURNSuperResLib.evaluation.test_sets import TestSet, sunnybrook_validation
 from DURNSuperResLib.report import png, sha256_of_voxels
 from DURNSuperResLib.scene.sequence_storage import read_sequence
 from DURNSuperResLib.scene.sequences import items_of

@@ -20,7 +20,8 @@ from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from DURNSuperResLib.core.signal.intensity import IntensityMap
 from DURNSuperResLib.core.signal.quality import psnr
 from DURNSuperResLib.core.signal.resampling import bicubic_downscale
-from DURNSuperResLib.evaluation.scores import centre_crop, normalised, sunnybrook_validation
+from DURNSuperResLib.evaluation.protocols import centre_crop, normalised
+from DURNSuperResLib.evaluation.test_sets import sunnybrook_validation
 
 CPU = torch.device("cpu")
 QUIET = Monitor()

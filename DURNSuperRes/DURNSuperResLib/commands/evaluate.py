@@ -8,19 +8,11 @@ import logging
 
 from ..core.network.models import available_models
 from ..core.options import SCALES
-from ..evaluation.scores import (
-    DURN_VARIANTS,
-    METHODS,
-    Ranking,
-    Score,
-    TestSet,
-    other_vendor_cine,
-    own_volumes,
-    rank_uncertainty,
-    score,
-    sunnybrook_validation,
-)
+from ..evaluation.methods import DURN_VARIANTS, METHODS
+from ..evaluation.ranking import Ranking, rank_uncertainty
+from ..evaluation.scores import Score, score
 from ..evaluation.targets import REFERENCE, TABLES, TOLERANCE
+from ..evaluation.test_sets import TestSet, other_vendor_cine, own_volumes, sunnybrook_validation
 
 SETS = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}
 

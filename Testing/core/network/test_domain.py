@@ -14,7 +14,7 @@ from DURNSuperResLib.core.network.domain import refusal_of, warnings_of
 from DURNSuperResLib.core.network.models import model_for
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.spectrum import acquired_share, resolution_of
-from DURNSuperResLib.evaluation.scores import sunnybrook_validation
+from DURNSuperResLib.evaluation.test_sets import sunnybrook_validation
 
 
 def zero_filled(slices: NDArray, share: float) -> NDArray[np.float64]:

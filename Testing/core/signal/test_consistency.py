@@ -13,7 +13,8 @@ from DURNSuperResLib import Cancelled, upscale_slices
 from DURNSuperResLib.core.signal.consistency import TOLERANCE, ConsistencyMeter, make_consistent
 from DURNSuperResLib.core.signal.quality import psnr
 from DURNSuperResLib.core.signal.resampling import bicubic_downscale, bicubic_reduction
-from DURNSuperResLib.evaluation.scores import centre_crop, normalised, sunnybrook_validation
+from DURNSuperResLib.evaluation.protocols import centre_crop, normalised
+from DURNSuperResLib.evaluation.test_sets import sunnybrook_validation
 
 
 def deviation(enlarged: NDArray, slices: NDArray, scale: int) -> float:
