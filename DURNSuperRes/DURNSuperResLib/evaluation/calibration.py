@@ -1,0 +1,111 @@
+"""How wide error bars have to be: split conformal prediction, with the patient as the exchangeable unit.
+
+The pixels of one patient are not independent of each other, so that a million of them are one example and no more. What
+is found on few patients can promise little, and :func:`promised` says how little.
+
+Sources: A. N. Angelopoulos et al., "Image-to-image regression with distribution-free uncertainty quantification and
+applications in imaging", ICML 2022, arXiv 2202.05265; A. N. Angelopoulos et al., "Conformal risk control", ICLR 2024,
+arXiv 2208.02814, for the bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.engine import enlarge
+from ..core.options import LEVELS
+from ..core.upscaling import Upscaling
+from .protocols import cases_of
+from .test_sets import TestSet
+
+FloatArray = NDArray[np.float64]
+ByPatient = Mapping[str, FloatArray]
+
+FAMILIES = ("bicubic", "kspace", "noise")  # degradations that error bars are calibrated for
+
+
+def ratios(test_set: TestSet, scale: int, degradation: str) -> dict[str, FloatArray]:
+    """True absolute errors over the half-widths that a run gives, of all scored pixels of each patient.
+
+    Raises:
+        ValueError: a slice too small to be reduced.
+        ModelError: a model without error bars.
+    """
+    found: dict[str, list[FloatArray]] = {}
+    for case in cases_of(test_set, scale, degradation):
+        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True))
+        assert result.half_width is not None
+        error = np.abs(np.clip(result.image[0], 0, 1) - case.truth)
+        found.setdefault(case.patient, []).append(case.region.of(error / result.half_width[0]))
+    return {patient: np.concatenate(parts) for patient, parts in found.items()}
+
+
+def factor(patients: ByPatient, level: float) -> float:
+    """The least factor of the half-widths that holds the truth in a share ``level`` of the pixels, mean over patients.
+
+    >>> factor({"a": np.arange(1.0, 11.0), "b": np.arange(1.0, 11.0)}, 0.9)
+    9.0
+
+    Args:
+        patients: :func:`ratios` of each.
+        level: between 0 and 1.
+    """
+    values = np.concatenate(list(patients.values()))
+    weights = np.concatenate([np.full(own.size, 1 / own.size) for own in patients.values()])
+    order = np.argsort(values)
+    covered = np.cumsum(weights[order]) / len(patients)
+    return float(values[order][np.searchsorted(covered, level - 1e-12)])
+
+
+def covered(own: FloatArray, width: float) -> float:
+    """Share of a patient's pixels whose :func:`ratios` are at most ``width``."""
+    return float(np.mean(own <= width))
+
+
+def promised(patients: int, level: float) -> float:
+    """The coverage that a new patient can be promised on average, if patients are exchangeable, whatever the errors.
+
+    >>> round(promised(5, 0.9), 3)
+    0.75
+    """
+    return 1 - (patients * (1 - level) + 1) / (patients + 1)
+
+
+def calibration(by_family: Mapping[str, ByPatient]) -> dict[str, Any]:
+    """The entry of a model card: factors by level and family, those found without each patient, and what they promise.
+
+    Args:
+        by_family: :func:`ratios` at half-widths of one expected error, by degradation.
+    """
+    names = list(next(iter(by_family.values())))
+    return {
+        "method": "split conformal prediction, patients exchangeable: coverage averaged over them is the level",
+        "patients": len(names),
+        "factors": {
+            f"{level:g}": {family: round(factor(own, level), 4) for family, own in by_family.items()} for level in LEVELS
+        },
+        "without": {name: _largest_factors(by_family, name) for name in names},
+        "coverage_of_left_out_patients": {
+            family: {
+                name: round(covered(own[name], max(factor(_but(other, name), 0.9) for other in by_family.values())), 3)
+                for name in names
+            }
+            for family, own in by_family.items()
+        },
+        "promise": {f"{level:g}": round(promised(len(names), level), 3) for level in LEVELS},
+    }
+
+
+def _largest_factors(by_family: Mapping[str, ByPatient], left_out: str) -> dict[str, float]:
+    return {
+        f"{level:g}": round(max(factor(_but(own, left_out), level) for own in by_family.values()), 4)
+        for level in LEVELS
+    }
+
+
+def _but(patients: ByPatient, left_out: str) -> ByPatient:
+    return {name: own for name, own in patients.items() if name != left_out}
