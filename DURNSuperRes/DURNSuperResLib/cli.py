@@ -18,7 +18,7 @@ from .commands.progress import progress_bar
 from .core.monitor import Cancelled
 from .core.network.memory import keep_freed_memory
 from .core.network.models import ModelError, available_models
-from .core.options import DEGRADATION_NAMES, SCALES
+from .core.options import DEGRADATION_NAMES, INTERPOLATED, SCALES
 from .version import NOTICE, __version__
 
 VIEWER_PACKAGES = ("aiohttp", "PIL", "trame_client", "trame_rca", "trame_server")
@@ -178,7 +178,7 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help=text)
     parser.add_argument("--series", help="number, view or description of a stack of the folder, as info lists them")
     arguments.add_options(parser, *arguments.ARGUMENTS)
-    text = "write the standard deviation over the eight to this file, .nrrd or the like; 8 x slower"
+    text = "write the half-width of each voxel's error bar to this file, .nrrd or the like"
     parser.add_argument("--uncertainty", type=Path, metavar="FILE", help=text)
     parser.add_argument("--modality", help="of the input, where its files do not say it; MR is assumed")
     parser.add_argument("--deterministic", action="store_true", help="CPU, float32: the same output bytes in each run")
@@ -249,11 +249,14 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--set", choices=("sunnybrook", "cine_dicom"), default="sunnybrook", help="which of them")
     parser.add_argument("--protocol", choices=("targets",), help="all tables A, B and C, and the calibration by them")
     parser.add_argument(
-        "--degradation", choices=DEGRADATION_NAMES, action="append", help="repeatable; bicubic by default"
+        "--degradation",
+        choices=(*DEGRADATION_NAMES, INTERPOLATED),
+        action="append",
+        help="repeatable; bicubic by default",
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
     arguments.add_options(parser, "slice_axis")
-    text = "also score the mean over eight orientations, and how well their spread tells where the errors are"
+    text = "also score the mean over eight orientations, and hold the error bars against the true errors"
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
     parser.add_argument("--json", type=Path, help="write the figures to this file")

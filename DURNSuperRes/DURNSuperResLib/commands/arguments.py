@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..core.options import DEVICES, METHODS, PRECISIONS, SCALES, SLICE_AXES
+from ..core.options import DEVICES, LEVELS, METHODS, PRECISIONS, SCALES, SLICE_AXES
 from ..core.upscaling import Upscaling
 
 DEFAULTS = Upscaling()
@@ -17,9 +17,18 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "slice_axis": {"choices": SLICE_AXES, "help": "axis across the slices (auto)"},
     "keep_type": {"action": "store_true", "help": "the input's voxel type instead of float32"},
     "best_quality": {"action": "store_true", "help": "mean over eight flips and rotations; 8 x slower"},
-    "data_consistency": {
-        "action": "store_true",
-        "help": "change the output as little as possible until it reproduces the input when brought down again",
+    "keep_measured": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "keep the k-space that the scanner measured as it is (yes, for magnitude MR)",
+    },
+    "acquired": {
+        "metavar": "ROWSxCOLUMNS",
+        "help": "matrix that the scanner measured, full if it did not interpolate, or auto (auto)",
+    },
+    "uncertainty_level": {
+        "type": float,
+        "choices": LEVELS,
+        "help": "share of the voxels whose error bar holds the truth (0.9)",
     },
     "any_image": {"action": "store_true", "help": "take phase images, masks and label maps, too"},
 }

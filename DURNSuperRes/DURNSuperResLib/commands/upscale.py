@@ -136,13 +136,17 @@ def _check_outputs(options: argparse.Namespace, check: Callable[[Path, bool], No
 def _write_uncertainty(done: Done, options: argparse.Namespace) -> None:
     if options.uncertainty is None:
         return
+    if reason := done.result.GetAttribute("DURNSuperRes.NoErrorBars"):
+        logging.warning("%s is not written: %s", options.uncertainty, reason)
+        return
     from ..scene.sequence_storage import write_sequence
     from ..scene.storage import write_volume
     from ..scene.uncertainty import uncertainty_of
 
     write = write_sequence if done.result.IsA("vtkMRMLSequenceNode") else write_volume
     write(uncertainty_of(done.result), options.uncertainty, overwrite=options.overwrite)
-    logging.info("%s: standard deviation over the eight flips and rotations", options.uncertainty)
+    share = 100 * done.how.uncertainty_level
+    logging.info("%s: half-width of the %g %% interval of each voxel", options.uncertainty, share)
 
 
 def _from_dicom(order: Order) -> Done:
@@ -166,7 +170,7 @@ def _dicom_cine(stack: Stack, order: Order) -> Done:
     to_folder = _is_folder(options, sequence_storage.WRITABLE)
     _check_outputs(options, sequence_storage.check_sequence_output, to_folder)
     order = order.across(_across(options, to_folder))
-    source = _described(load_cine(stack), stack)
+    source = load_cine(stack)
     result = _upscaled_sequence(source, order)
     if to_folder:
         _write_dicom(stack, items_of(result).__getitem__, order)
@@ -183,22 +187,13 @@ def _dicom_static(stack: Stack, order: Order) -> Done:
     to_folder = _is_folder(options, storage.WRITABLE)
     _check_outputs(options, storage.check_output, to_folder)
     order = order.across(_across(options, to_folder))
-    source = _described(load_static(stack), stack)
+    source = load_static(stack)
     result = _upscaled_volume(source, order)
     if to_folder:
         _write_dicom(stack, lambda _: result, order)
     else:
         storage.write_volume(result, options.output, overwrite=options.overwrite)
     return order.done(source, result)
-
-
-def _described(node: vtkMRMLNode, stack: Stack) -> vtkMRMLNode:
-    """Let a node know what its DICOM headers say of the kind of image, for the check of the domain."""
-    kind, modality, sequence = stack.first.kind[:3]
-    for name, value in (("ImageType", f"\\\\{kind}"), ("Modality", modality), ("ScanningSequence", sequence)):
-        if value:
-            node.SetAttribute(f"DICOM.{name}", value)
-    return node
 
 
 def _is_folder(options: argparse.Namespace, endings: tuple[str, ...]) -> bool:

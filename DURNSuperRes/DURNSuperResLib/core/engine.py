@@ -18,8 +18,8 @@ from .monitor import Announce, IsCancelled, Monitor, Progress
 from .network.ensemble import over_orientations
 from .network.error_bars import ErrorBars, Errors, factor_of
 from .network.models import ModelCard, ModelError, model_for
-from .signal.consistency import make_consistent
 from .signal.intensity import IntensityMap
+from .signal.measured import Measured
 from .signal.resampling import bicubic_upscale
 from .upscaling import Upscaling
 
@@ -47,6 +47,7 @@ def upscale_slices(
     scale: int = 2,
     *,
     intensity: IntensityMap | None = None,
+    measured: Measured | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
     announce: Announce | None = None,
@@ -61,7 +62,8 @@ def upscale_slices(
     ``progress``, ``cancelled`` and ``announce`` are those of :class:`~.monitor.Monitor`. Raises as :func:`enlarge`.
     """
     monitor = Monitor(progress, cancelled, announce)
-    return enlarge(slices, Upscaling(scale=scale, **options), intensity=intensity, monitor=monitor).image
+    how = Upscaling(scale=scale, **options)
+    return enlarge(slices, how, intensity=intensity, measured=measured, monitor=monitor).image
 
 
 def enlarge(
@@ -69,6 +71,7 @@ def enlarge(
     how: Upscaling | None = None,
     *,
     intensity: IntensityMap | None = None,
+    measured: Measured | None = None,
     monitor: Monitor | None = None,
 ) -> Enlarged:
     """Enlarge every slice in its plane, on the half-pixel grid (the field of view is kept).
@@ -77,6 +80,7 @@ def enlarge(
         slices: ``(n, rows, columns)`` of any real dtype; one intensity map serves all of them.
         how: the options; what concerns nodes alone is left aside.
         intensity: the map of the whole (a cine) that these slices are part of; None takes it from the slices.
+        measured: what the scanner measured of that whole; None takes it from the slices, by ``how.acquired``.
         monitor: told of the slices that are done, asked whether to stop.
 
     Returns:
@@ -94,17 +98,17 @@ def enlarge(
     how, monitor = how or Upscaling(), monitor or Monitor()
     stack = checked_slices(slices)
     if how.is_durn:
-        result = _durn(stack, intensity or IntensityMap.of(stack), how, monitor)
+        intensity = intensity or IntensityMap.of(stack)
+        measured = (measured or Measured.of([stack], how.acquired)).on(*stack.shape[1:])
+        result = _durn(stack, intensity, measured, how, monitor)
     else:
         monitor.announce(how.label)
         result = Enlarged(_bicubic(stack, how.scale, monitor))
-    if how.data_consistency:
-        make_consistent(result.image, stack, how.scale, monitor.check)
     monitor.check()  # who cancels during the last batch does not want its result either
     return result
 
 
-def _durn(stack: NDArray, intensity: IntensityMap, how: Upscaling, monitor: Monitor) -> Enlarged:
+def _durn(stack: NDArray, intensity: IntensityMap, measured: Measured, how: Upscaling, monitor: Monitor) -> Enlarged:
     card = model_for(how.scale)
     bars = _error_bars(card, intensity, how)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
@@ -112,11 +116,17 @@ def _durn(stack: NDArray, intensity: IntensityMap, how: Upscaling, monitor: Moni
 
     distinct, place = _distinct(stack)
 
-    def one_pass(images: NDArray, monitor: Monitor, bars: ErrorBars | None = None) -> NDArray[np.float32]:
-        result = run_model(card, images, intensity.normalise, how.device, how.precision, monitor, bars)
+    def one_pass(
+        images: NDArray, turned: bool, monitor: Monitor, bars: ErrorBars | None = None
+    ) -> NDArray[np.float32]:
+        steps = (measured.turned() if turned else measured).steps(how.scale, how.keep_measured)
+        result = run_model(card, images, intensity.normalise, steps, how, monitor, bars)
         return intensity.restore(result)
 
-    image = over_orientations(one_pass, distinct, monitor, bars) if how.best_quality else one_pass(distinct, monitor, bars)
+    if how.best_quality:
+        image = over_orientations(one_pass, distinct, monitor, bars)
+    else:
+        image = one_pass(distinct, False, monitor, bars)
     half_width = None if bars is None else bars.half_width()
     if len(distinct) < len(stack):
         image, half_width = image[place], None if half_width is None else half_width[place]

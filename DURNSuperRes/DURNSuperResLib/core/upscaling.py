@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .options import DEVICES, LEVELS, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES
+from .options import DEVICES, LEVELS, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES, given_lines
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,10 @@ class Upscaling:
         uncertainty: also give the half-width of each pixel's error bar, from the same pass: an interval that holds what
             an image of ``scale`` times the resolution would show, in the share ``uncertainty_level`` of the pixels.
         uncertainty_level: 0.5, 0.68, 0.8, 0.9 or 0.95.
-        data_consistency: change the result as little as possible so that it reproduces the slices when it is brought
-            down again, to 1e-4 of their range; see :func:`~.signal.consistency.make_consistent`.
+        keep_measured: put the k-space that the scanner measured back into the network's result, so that the network
+            adds only outside of it. For magnitude MR; other images and bicubic do without.
+        acquired: the matrix that the scanner measured, rows x columns as ``160x224``; ``full`` if it did not
+            interpolate; ``auto`` to take it from the image's spectrum and header. The network sees that matrix.
         slice_axis: across the slices of a node: ``i``, ``j``, ``k``, or ``auto``, which takes the widest spaced axis
             if it is not k.
         keep_type: give the result the input's voxel type (clipped to its range and rounded) instead of float32.
@@ -48,7 +50,8 @@ class Upscaling:
     best_quality: bool = False
     uncertainty: bool = False
     uncertainty_level: float = 0.9
-    data_consistency: bool = False
+    keep_measured: bool = True
+    acquired: str = "auto"
     slice_axis: str = "auto"
     keep_type: bool = False
     any_image: bool = False
@@ -58,6 +61,7 @@ class Upscaling:
             value = getattr(self, name)
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
+        given_lines(self.acquired)  # or raise
         if (self.best_quality or self.uncertainty) and not self.is_durn:
             raise ValueError(f"{self.method} has neither orientations nor error bars: best quality and uncertainty need durn")
 

@@ -18,14 +18,34 @@ from numpy.typing import NDArray
 
 from ..core.engine import enlarge
 from ..core.options import LEVELS
+from ..core.signal.kspace import resized
+from ..core.signal.measured import Measured
 from ..core.upscaling import Upscaling
-from .protocols import cases_of
+from .protocols import Case, cases_of
 from .test_sets import TestSet
 
 FloatArray = NDArray[np.float64]
 ByPatient = Mapping[str, FloatArray]
 
 FAMILIES = ("bicubic", "kspace", "noise")  # degradations that error bars are calibrated for
+
+
+def with_half_width(case: Case, scale: int) -> tuple[FloatArray, FloatArray]:
+    """The image that a run makes of a case, clipped to [0, 1], and the half-width of its 90 % interval, both on the grid
+    of the truth.
+
+    Raises:
+        ModelError: a model without error bars.
+    """
+    how = Upscaling(scale=scale, uncertainty=True, keep_measured=case.measured is not None)
+    result = enlarge(case.low[None], how, measured=case.measured or Measured.whole(*case.low.shape))
+    assert result.half_width is not None
+    image, half_width = result.image[0], result.half_width[0]
+    if image.shape != case.truth.shape:  # the stored grid is that of the truth, and the result is finer
+        rows, columns = case.truth.shape
+        image = resized(image, rows, columns)
+        half_width = half_width.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
+    return np.clip(image, 0, 1).astype(np.float64), half_width.astype(np.float64)
 
 
 def ratios(test_set: TestSet, scale: int, degradation: str) -> dict[str, FloatArray]:
@@ -37,10 +57,8 @@ def ratios(test_set: TestSet, scale: int, degradation: str) -> dict[str, FloatAr
     """
     found: dict[str, list[FloatArray]] = {}
     for case in cases_of(test_set, scale, degradation):
-        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True))
-        assert result.half_width is not None
-        error = np.abs(np.clip(result.image[0], 0, 1) - case.truth)
-        found.setdefault(case.patient, []).append(case.region.of(error / result.half_width[0]))
+        image, half_width = with_half_width(case, scale)
+        found.setdefault(case.patient, []).append(case.region.of(np.abs(image - case.truth) / half_width))
     return {patient: np.concatenate(parts) for patient, parts in found.items()}
 
 

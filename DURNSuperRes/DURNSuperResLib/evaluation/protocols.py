@@ -11,13 +11,17 @@ inflate them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.signal.degradation import DEGRADATIONS
+from ..core.signal.degradation import DEGRADATIONS, INTERPOLATIONS
+from ..core.signal.kspace import resized
+from ..core.signal.measured import Measured
+from ..core.signal.spectrum import sample_of, signal_lines
 from .test_sets import TestSet
 
 FloatArray = NDArray[np.float64]
@@ -61,10 +65,13 @@ class Region:
 
 @dataclass(frozen=True)
 class Case:
-    """One slice: its truth, its low-resolution copy, and where it is scored."""
+    """One slice: its truth, its low-resolution copy, what of that was measured if it is like an acquired one, and where
+    it is scored.
+    """
 
     patient: str
     low: FloatArray
+    measured: Measured | None
     truth: FloatArray
     region: Region
 
@@ -77,13 +84,22 @@ def cases_of(test_set: TestSet, scale: int, degradation: str) -> list[Case]:
     """
     cropped_first = degradation == "bicubic" and test_set.crop is not None
     border = scale if cropped_first else 0
-    cases = []
+    truths = []
     for patient, image in test_set.images:
         whole = centre_crop(image, test_set.crop) if cropped_first and test_set.crop else image
-        truth = _multiple(normalised(whole), scale)
-        low, region = DEGRADATIONS[degradation](truth, scale), _region(truth, test_set.crop, border)
-        cases.append(Case(patient, low, truth, region))
-    return cases
+        truths.append((patient, _multiple(normalised(whole), scale)))
+    lows = [(patient, _degraded(truth, scale, degradation)) for patient, truth in truths]
+    stacks = {} if degradation == "bicubic" else _by_patient(lows)  # what was measured is found as in a stack
+    found = {patient: Measured.of([stack]) for patient, stack in stacks.items()}
+    return [
+        Case(patient, low, found.get(patient), truth, _region(truth, test_set.crop, border))
+        for (patient, truth), (_, low) in zip(truths, lows, strict=True)
+    ]
+
+
+def _degraded(truth: FloatArray, scale: int, degradation: str) -> FloatArray:
+    interpolate = INTERPOLATIONS.get(degradation)
+    return interpolate(truth) if interpolate else DEGRADATIONS[degradation](truth, scale)
 
 
 def _region(truth: FloatArray, crop: int | None, border: int) -> Region:
@@ -104,3 +120,30 @@ def _multiple(truth: FloatArray, scale: int) -> FloatArray:
             f"a slice of {truth.shape[0]} x {truth.shape[1]} pixels is too small to be reduced {scale} times"
         )
     return truth[:rows, :columns]
+
+
+def in_own_band(test_set: TestSet) -> TestSet:
+    """The truth on a grid of what was measured of it, as far as its spectrum tells, patient by patient.
+
+    Images that were zero-filled before they became a truth are too easy (E. Shimron et al., "Implicit data crimes",
+    PNAS 119 (2022) e2117203119).
+    """
+    lines = {
+        patient: (signal_lines(sample_of([stack]), 1), signal_lines(sample_of([stack]), 2))
+        for patient, stack in _by_patient(test_set.images).items()
+    }
+    images = [(patient, resized(image, *lines[patient])) for patient, image in test_set.images]
+    shares = [
+        np.divide(image.shape, whole.shape) for (_, image), (_, whole) in zip(images, test_set.images, strict=True)
+    ]
+    crop = None if test_set.crop is None else int(np.min(shares) * test_set.crop) // 2 * 2
+    return TestSet(f"{test_set.name} in its own band", tuple(images), crop)
+
+
+def _by_patient(images: Iterable[tuple[str, FloatArray]]) -> dict[str, FloatArray]:
+    """The slices of each patient in one array, of the size of the first."""
+    found: dict[str, list[FloatArray]] = {}
+    for patient, image in images:
+        own = found.setdefault(patient, [])
+        own += [image] if not own or image.shape == own[0].shape else []
+    return {patient: np.stack(own) for patient, own in found.items()}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import slicer
 
 from .app import current_scene
+from .dicom.acquired import header_of
 from .dicom.pixels import PixelReader
 from .dicom.stacks import Stack
 from .sequences import add_item, new_sequence
+from .trust import DICOM_PREFIX
 
 TIME_INDEX = ("TriggerTime", "ms")
 COUNT_INDEX = ("Phase", "")
@@ -24,6 +26,7 @@ def load_cine(stack: Stack) -> slicer.vtkMRMLSequenceNode:
     for number, time in enumerate(stack.times):
         add_item(sequence, reader.phase(number), stack.ijk_to_ras, f"{time:g}" if not stack.timed else f"{time:.3f}")
     sequence.SetName(current_scene().GenerateUniqueName(sequence.GetName()))
+    _describe(sequence, stack)
     return current_scene().AddNode(sequence)
 
 
@@ -39,7 +42,17 @@ def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
     slicer.util.updateVolumeFromArray(node, voxels)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(stack.ijk_to_ras))
     node.CreateDefaultDisplayNodes()
+    _describe(node, stack)
     return node
+
+
+def _describe(node: slicer.vtkMRMLNode, stack: Stack) -> None:
+    """Let a node know what its DICOM headers say of the kind of image and of its acquisition."""
+    kind, modality, sequence = stack.first.kind[:3]
+    values = {"ImageType": f"\\\\{kind}" if kind else "", "Modality": modality, "ScanningSequence": sequence}
+    for name, value in (values | header_of(stack.first.path)).items():
+        if value:
+            node.SetAttribute(f"{DICOM_PREFIX}{name}", value)
 
 
 def name_of(stack: Stack) -> str:

@@ -23,8 +23,8 @@ from .app import current_scene, sequences_logic
 from .nodes import VolumeError, finite_voxels, ijk_to_ras_of
 from .provenance import dress, provenance, record
 from .trust import examine, tell
-from .uncertainty import colour, refer, uncertainty_of
-from .voxels import Run, computed, measured
+from .uncertainty import colour, refer, summed_up, uncertainty_of
+from .voxels import Run, computed, consistency_of
 
 MULTI_VOLUME = "MultiVolume"  # prefix of the attributes that Slicer's MultiVolumeImporter writes
 
@@ -70,7 +70,7 @@ def enlarge_sequence(
     """
     sequence, browser = _sequence_and_browser(source)
     known_scene = sequence.GetScene()
-    output, spread, found = _upscaled_items(sequence, how, monitor, run)
+    output, half_widths, how, found = _upscaled_items(sequence, how, monitor, run)
     if sequence.GetScene() is not known_scene:
         raise Cancelled(f"{sequence.GetName()} was removed from the scene during the run")
     scene = known_scene or current_scene()
@@ -80,10 +80,10 @@ def enlarge_sequence(
     tell(found)
     _play_together(browser, output, sequence)
     if how.uncertainty:
-        spread.SetName(f"{output.GetName()} uncertainty")
-        scene.AddNode(spread)
-        refer(output, spread)
-        colour(_play_together(browser, spread, sequence))
+        half_widths.SetName(f"{output.GetName()} uncertainty")
+        scene.AddNode(half_widths)
+        refer(output, half_widths)
+        colour(_play_together(browser, half_widths, sequence))
     return output
 
 
@@ -106,8 +106,8 @@ def uncertainty_shown_with(volume: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtk
     sequence, browser = sequence_of(volume), _browser_of_proxy(volume)
     if sequence is None or browser is None:
         return uncertainty_of(volume)
-    spread = uncertainty_of(sequence)
-    return None if spread is None else browser.GetProxyNode(spread)
+    half_widths = uncertainty_of(sequence)
+    return None if half_widths is None else browser.GetProxyNode(half_widths)
 
 
 def is_cine(node: slicer.vtkMRMLNode | None) -> bool:
@@ -231,8 +231,10 @@ def _nodes(scene: slicer.vtkMRMLScene | None, class_name: str) -> list[slicer.vt
 
 def _upscaled_items(
     sequence: slicer.vtkMRMLSequenceNode, how: Upscaling, monitor: Monitor, run: Run | None
-) -> tuple[slicer.vtkMRMLSequenceNode, slicer.vtkMRMLSequenceNode, dict[str, str]]:
-    """Sequences in no scene, of the enlarged items and of their uncertainty, and what was found of them."""
+) -> tuple[slicer.vtkMRMLSequenceNode, slicer.vtkMRMLSequenceNode, Upscaling, dict[str, str]]:
+    """Sequences in no scene, of the enlarged items and of their uncertainty; the options as they suit these images, and
+    what was found of them.
+    """
     items = items_of(sequence)
     voxels = [finite_voxels(item) for item in items]
     places = [(ijk_to_ras_of(item), sequence.GetNthIndexValue(n)) for n, item in enumerate(items)]
@@ -240,19 +242,22 @@ def _upscaled_items(
     intensity = _common_intensity(sequence, voxels)
     slices = [slices_first(array, axis) for array in voxels]
     found = examine(sequence, slices, axis, places[0][0], how)
-    output, spread = _empty_like(sequence), _empty_like(sequence)
+    how = found.how
+    output, half_widths = _empty_like(sequence), _empty_like(sequence)
     passes = len(ORIENTATIONS) if how.several_passes else 1
     counts = [passes * len(array) for array in slices]
     attributes = provenance(sequence, how)
-    meter = ConsistencyMeter()
+    meter, errors = ConsistencyMeter(), None
     for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
         part = monitor.of_part(sum(counts[:n]), sum(counts))
-        result = computed(array, axis, how, meter, part, run, intensity)
+        result = computed(array, axis, how, found.measured, meter, part, run, intensity)
+        errors = result.errors if errors is None or result.errors is None else errors + result.errors
         matrix = upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)
         add_item(output, result.image, matrix, index_value, attributes)
-        if result.spread is not None:
-            add_item(spread, result.spread, matrix, index_value)
-    return output, spread, found | measured(meter)
+        if result.half_width is not None:
+            add_item(half_widths, result.half_width, matrix, index_value)
+    entries = {**found.entries} | consistency_of(meter) | summed_up(errors, how.uncertainty_level, found.entries)
+    return output, half_widths, how, entries
 
 
 def _empty_like(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceNode:

@@ -13,6 +13,7 @@ from ..core.geometry import slices_back, slices_first
 from ..core.monitor import Monitor
 from ..core.signal.consistency import ConsistencyMeter
 from ..core.signal.intensity import IntensityMap, as_type
+from ..core.signal.measured import Measured
 from ..core.upscaling import Upscaling
 
 Run = Callable[[Callable[[], Enlarged]], Enlarged]
@@ -22,6 +23,7 @@ def computed(
     voxels: NDArray,
     axis: int,
     how: Upscaling,
+    measured: Measured,
     meter: ConsistencyMeter,
     monitor: Monitor,
     run: Run | None,
@@ -31,30 +33,31 @@ def computed(
     user may change the volume meanwhile.
     """
     if run is None:
-        return enlarged_voxels(voxels, axis, how, meter, monitor, intensity)
-    return run(functools.partial(enlarged_voxels, voxels.copy(), axis, how, meter, monitor, intensity))
+        return enlarged_voxels(voxels, axis, how, measured, meter, monitor, intensity)
+    return run(functools.partial(enlarged_voxels, voxels.copy(), axis, how, measured, meter, monitor, intensity))
 
 
 def enlarged_voxels(
     voxels: NDArray,
     axis: int,
     how: Upscaling,
+    measured: Measured,
     meter: ConsistencyMeter,
     monitor: Monitor,
     intensity: IntensityMap | None = None,
 ) -> Enlarged:
     """:func:`~..core.engine.enlarge` on ``(k, j, i)`` voxels with slices across ``axis``, whose consistency ``meter``
-    takes in; image and spread are such voxels again, the image in the type that was asked for.
+    takes in; image and half-width are such voxels again, the image in the type that was asked for.
     """
     slices = slices_first(voxels, axis)
-    result = enlarge(slices, how, intensity=intensity, monitor=monitor)
+    result = enlarge(slices, how, intensity=intensity, measured=measured, monitor=monitor)
     image = as_type(result.image, voxels.dtype) if how.keep_type else result.image
-    meter.add(image, slices, how.scale)
-    spread = None if result.spread is None else np.ascontiguousarray(slices_back(result.spread, axis))
-    return Enlarged(np.ascontiguousarray(slices_back(image, axis)), spread)
+    meter.add(image, slices, how.scale, measured)
+    half_width = None if result.half_width is None else np.ascontiguousarray(slices_back(result.half_width, axis))
+    return Enlarged(np.ascontiguousarray(slices_back(image, axis)), half_width, result.errors)
 
 
-def measured(meter: ConsistencyMeter) -> dict[str, str]:
+def consistency_of(meter: ConsistencyMeter) -> dict[str, str]:
     """What a run found of itself, as entries for :func:`~.provenance.record`."""
     found = meter.result
     figures = {"PSNR": found.psnr, "Largest": found.largest, "Percent": found.percent}

@@ -12,7 +12,7 @@ from .error_bars import ErrorBars
 
 ORIENTATIONS = tuple((flip, turns) for flip in (False, True) for turns in range(4))
 
-OnePass = Callable[[NDArray, Monitor, ErrorBars | None], NDArray[np.float32]]
+OnePass = Callable[[NDArray, bool, Monitor, ErrorBars | None], NDArray[np.float32]]
 
 
 def over_orientations(
@@ -23,7 +23,7 @@ def over_orientations(
     The eight results go into a running mean, so that two images of the output's size are held at most.
 
     Args:
-        one_pass: enlarges ``(n, rows, columns)`` slices.
+        one_pass: enlarges ``(n, rows, columns)`` slices; told whether their rows and columns have changed places.
         stack: the slices as they lie.
         monitor: told of the slices of all eight.
         bars: receive the errors of the slices as they lie, which the mean makes a little smaller.
@@ -34,11 +34,12 @@ def over_orientations(
     mean = np.zeros((), dtype=np.float32)
     for number, orientation in enumerate(ORIENTATIONS):
         own = monitor.of_pass(number, len(ORIENTATIONS), f"{len(ORIENTATIONS)} orientations")
-        image = one_pass(_turned(stack, *orientation), own, bars if number == 0 else None)
+        seen, turned = _turned(stack, *orientation), orientation[1] % 2 == 1
+        image = _turned_back(one_pass(seen, turned, own, bars if number == 0 else None), *orientation)
         if number == 0:
             mean = image
             continue
-        for so_far, one in zip(mean, _turned_back(image, *orientation), strict=True):
+        for so_far, one in zip(mean, image, strict=True):
             so_far += (one - so_far) / (number + 1)  # slice by slice, so that no temporary is as large as the image
         del image, one  # before the next one is made
     return mean

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..monitor import Monitor
+from ..signal.measured import NO_STEPS, Steps
+from ..upscaling import Upscaling
 from .error_bars import ErrorBars
 from .error_head import ErrorHead, ErrorHeadConfig
 from .fused import FusedDurn
@@ -119,23 +122,24 @@ def run_model(
     card: ModelCard,
     slices: NDArray,
     normalise: Callable[[NDArray], NDArray[np.float32]],
-    device: str,
-    precision: str,
+    steps: Steps,
+    how: Upscaling,
     monitor: Monitor,
     bars: ErrorBars | None = None,
 ) -> NDArray[np.float32]:
-    """Run ``card``'s network over ``(n, rows, columns)`` slices that ``normalise`` brings to its range.
+    """Run ``card``'s network over ``(n, rows, columns)`` slices that ``normalise`` brings to its range, between the
+    ``steps`` that take them to what was measured and put it back.
 
     Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. ``bars`` receive the errors to be
     expected, where the model has an error head. Raises as :func:`~..engine.enlarge`.
     """
-    where = resolve_device(device)
-    dtype = resolve_precision(precision, where)
+    where = resolve_device(how.device)
+    dtype = resolve_precision(how.precision, where)
     network = _network(card, where, dtype)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
     _log_once(f"{card.name} on {run.place}")
     monitor.announce(f"{card.name} on {run.place}")
-    return run.over(slices, normalise, monitor, bars)
+    return run.over(slices, normalise, monitor, steps, bars)
 
 
 def _log_once(what: str) -> None:
@@ -174,6 +178,7 @@ class Run:
         slices: NDArray,
         normalise: Callable[[NDArray], NDArray[np.float32]],
         monitor: Monitor,
+        steps: Steps = NO_STEPS,
         bars: ErrorBars | None = None,
     ) -> NDArray[np.float32]:
         """Enlarge all slices; see :func:`run_model`."""
@@ -186,11 +191,14 @@ class Run:
         while done < n:
             monitor.check()
             count = min(n - done, max(1, self.batch_pixels // (rows * columns)))
-            batch = normalise(slices[done : done + count])[:, None]
+            batch = torch.from_numpy(normalise(slices[done : done + count]))
             image = result[done : done + count]
             expected = None if bars is None else bars.room(done, image.shape, n)
             try:
-                self._enlarge(batch, image, expected, monitor)
+                enlarged, error = self._enlarged(batch, steps, monitor, expected is not None)
+                image[:] = enlarged.cpu().numpy()
+                if expected is not None and error is not None:
+                    expected[:] = error.cpu().numpy()
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
@@ -205,26 +213,37 @@ class Run:
             monitor.report(done, n)
         return result
 
-    def _enlarge(
-        self,
-        batch: NDArray[np.float32],
-        result: NDArray[np.float32],
-        expected: NDArray[np.float32] | None,
-        monitor: Monitor,
-    ) -> None:
-        radius = self.network.config.receptive_radius
-        for tile in tiles(*batch.shape[-2:], self.largest_pass, radius):
-            monitor.check()
-            image, error = self._pass(batch[:, :, tile.seen[0], tile.seen[1]], expected is not None)
-            inside, place = tile.scaled(self.network.config.scale)
-            result[place] = image[:, 0][inside].cpu().numpy()
-            if expected is not None and error is not None:
-                expected[place] = error[:, 0][inside].cpu().numpy()
+    def _enlarged(
+        self, slices: Tensor, steps: Steps, monitor: Monitor, with_error: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """The slices enlarged, with the steps before and after the network; and the errors to be expected."""
+        there = steps.mapped(lambda matrix: torch.tensor(matrix, device=self.device))
+        seen = there.before(slices.to(self.device))
+        made = self._through_network(seen, monitor, with_error).to(self.device)
+        enlarged = there.after(made[0], seen)
+        return enlarged, _on_grid(made[1], *enlarged.shape[-2:]) if with_error else None
 
-    def _pass(self, batch: NDArray[np.float32], with_error: bool) -> tuple[Tensor, Tensor | None]:
-        images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, memory_format=torch.channels_last)
+    def _through_network(self, images: Tensor, monitor: Monitor, with_error: bool) -> Tensor:
+        """What the network makes of ``(n, rows, columns)`` images, whole or cut into tiles, in float32: the image, and
+        the error after it, along the first axis.
+        """
+        scale, (n, rows, columns) = self.network.config.scale, images.shape
+        parts = list(tiles(rows, columns, self.largest_pass, self.network.config.receptive_radius))
+        if len(parts) == 1:
+            monitor.check()
+            return self._pass(images, with_error)
+        result = torch.empty((1 + with_error, n, scale * rows, scale * columns))
+        for tile in parts:
+            monitor.check()
+            inside, place = tile.scaled(scale)
+            result[place] = self._pass(images[:, tile.seen[0], tile.seen[1]], with_error)[inside].cpu()
+        return result
+
+    def _pass(self, images: Tensor, with_error: bool) -> Tensor:
+        batch = images[:, None].to(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            return self.network.with_error(images) if with_error else (self.network(images), None)
+            made = self.network.with_error(batch) if with_error else (self.network(batch),)
+            return torch.stack([one[:, 0].float() for one in made])
 
     def _shrink(self, failed_pixels: int, slice_pixels: int, reason: str) -> None:
         """After ``failed_pixels`` in one pass did not fit: half of that, or the CPU, or the end."""
@@ -243,6 +262,13 @@ class Run:
             raise MemoryError(f"not enough memory even for a small part of a slice: {reason.splitlines()[0]}")
 
 
+def _on_grid(images: Tensor, rows: int, columns: int) -> Tensor:
+    """``(n, r, c)`` images over the same field of view on another grid, without going below or above their values."""
+    if images.shape[-2:] == (rows, columns):
+        return images
+    return torch.nn.functional.interpolate(images[:, None], (rows, columns), mode="bilinear")[:, 0]
+
+
 def _out_of_memory(error: RuntimeError) -> bool:
     text = str(error)
     return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
@@ -255,13 +281,13 @@ class Tile:
     seen: tuple[slice, slice]
     kept: tuple[slice, slice]
 
-    def scaled(self, scale: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    def scaled(self, scale: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """What to keep, ``scale`` times as fine: within what the network made of this tile, and in the whole slice."""
         starts = [scale * (kept.start - seen.start) for kept, seen in zip(self.kept, self.seen, strict=True)]
         sizes = [scale * (kept.stop - kept.start) for kept in self.kept]
         inside = (slice(start, start + size) for start, size in zip(starts, sizes, strict=True))
         place = (slice(scale * kept.start, scale * kept.stop) for kept in self.kept)
-        return (slice(None), *inside), (slice(None), *place)
+        return (..., *inside), (..., *place)
 
 
 def smallest_pass(radius: int) -> int:
