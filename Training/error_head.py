@@ -10,6 +10,7 @@ its calibration into the card.
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from DURNSuperResLib.core.network.error_head import ErrorHead, ErrorHeadConfig, laplace_loss
 from DURNSuperResLib.core.network.inference import _load
-from DURNSuperResLib.core.network.models import ModelCard, available_models
+from DURNSuperResLib.core.network.models import available_models
 from DURNSuperResLib.core.network.network import Durn
 from Training.data import SOURCES, PatchBatches
 from Training.foreign import foreign_images
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--config", type=Path, default=CONFIG, help="YAML file (configs/error-head.yaml)")
     parser.add_argument("--data", type=Path, required=True, help="folder with cmr/ and pretrain/")
     options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     from Training.error_export import add_error_head
 
     card = next((card for card in available_models() if card.name == options.model), None)
@@ -78,7 +80,7 @@ def train(network: Durn, config: dict[str, Any], data: Path) -> ErrorHead:
         scheduler.step()
         lately += loss.item()
         if step % 500 == 0:
-            print(f"step {step}: loss {lately / 500:.4f}", flush=True)
+            logging.info("step %d: loss %.4f", step, lately / 500)
             lately = 0.0
     return head
 
@@ -109,10 +111,13 @@ def _crops(seen: Seen, config: dict[str, Any], scale: int) -> Iterator[tuple[Ten
     for _ in range(config["max_steps"]):
         chosen = torch.from_numpy(random.integers(count, size=config["batch"]))
         row, column = (int(first) for first in random.integers(edge - crop + 1, size=2))
-        coarse = (chosen, slice(None), slice(row, row + crop), slice(column, column + crop))
-        fine = (*coarse[:2], *(slice(scale * first, scale * (first + crop)) for first in (row, column)))
-        features = seen.features[coarse].float().contiguous(memory_format=torch.channels_last)
-        yield seen.images[coarse].float(), features, seen.errors[fine].float()
+        images, features = (_cut(part[chosen], row, column, crop) for part in (seen.images, seen.features))
+        errors = _cut(seen.errors[chosen], scale * row, scale * column, scale * crop)
+        yield images, features.contiguous(memory_format=torch.channels_last), errors
+
+
+def _cut(patches: Tensor, row: int, column: int, size: int) -> Tensor:
+    return patches[:, :, row : row + size, column : column + size].float()
 
 
 def _rate(step: int, config: dict[str, Any]) -> float:

@@ -116,9 +116,7 @@ def _durn(stack: NDArray, intensity: IntensityMap, measured: Measured, how: Upsc
 
     distinct, place = _distinct(stack)
 
-    def one_pass(
-        images: NDArray, turned: bool, monitor: Monitor, bars: ErrorBars | None = None
-    ) -> NDArray[np.float32]:
+    def one_pass(images: NDArray, turned: bool, monitor: Monitor, bars: ErrorBars | None = None) -> NDArray[np.float32]:
         steps = (measured.turned() if turned else measured).steps(how.scale, how.keep_measured)
         result = run_model(card, images, intensity.normalise, steps, how, monitor, bars)
         return intensity.restore(result)

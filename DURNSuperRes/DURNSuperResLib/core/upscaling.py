@@ -63,7 +63,7 @@ class Upscaling:
                 raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
         given_lines(self.acquired)  # or raise
         if (self.best_quality or self.uncertainty) and not self.is_durn:
-            raise ValueError(f"{self.method} has neither orientations nor error bars: best quality and uncertainty need durn")
+            raise ValueError(f"{self.method} has neither orientations nor error bars: these need durn")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Upscaling:

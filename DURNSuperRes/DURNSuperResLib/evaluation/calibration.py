@@ -31,8 +31,8 @@ FAMILIES = ("bicubic", "kspace", "noise")  # degradations that error bars are ca
 
 
 def with_half_width(case: Case, scale: int) -> tuple[FloatArray, FloatArray]:
-    """The image that a run makes of a case, clipped to [0, 1], and the half-width of its 90 % interval, both on the grid
-    of the truth.
+    """The image that a run makes of a case, clipped to [0, 1], and the half-width of its 90 % interval, both on the
+    grid of the truth.
 
     Raises:
         ModelError: a model without error bars.
@@ -104,7 +104,8 @@ def calibration(by_family: Mapping[str, ByPatient]) -> dict[str, Any]:
         "method": "split conformal prediction, patients exchangeable: coverage averaged over them is the level",
         "patients": len(names),
         "factors": {
-            f"{level:g}": {family: round(factor(own, level), 4) for family, own in by_family.items()} for level in LEVELS
+            f"{level:g}": {family: round(factor(own, level), 4) for family, own in by_family.items()}
+            for level in LEVELS
         },
         "without": {name: _largest_factors(by_family, name) for name in names},
         "coverage_of_left_out_patients": {

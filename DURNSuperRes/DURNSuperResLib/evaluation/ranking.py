@@ -77,14 +77,18 @@ def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> tuple[l
             orders[EIGHT_PASSES] = _spread(case, scale)
         for name, order in orders.items():
             found.setdefault(name, []).append(_figures(case.region.of(error), case.region.of(order)))
-        covered = error <= half_width
+        covered = (error <= half_width).astype(np.float64)
         inside.setdefault(case.patient, []).append(case.region.of(covered))
         for place, where in places(case.truth, case.region).items():
             by_place.setdefault(place, []).append(covered[where])
             found.setdefault(f"{HALF_WIDTH}, {place}", []).append(_figures(error[where], half_width[where]))
-    means = ({name: float(np.mean(np.concatenate(parts))) for name, parts in of.items()} for of in (inside, by_place))
     left_out = any(without_patient(card, patient) != 1 for patient in inside)
-    return [Ranking(name, *np.array(figures).T) for name, figures in found.items()], Coverage(*means, left_out)
+    coverage = Coverage(_means(inside), _means(by_place), left_out)
+    return [Ranking(name, *np.array(figures).T) for name, figures in found.items()], coverage
+
+
+def _means(parts: dict[str, list[FloatArray]]) -> dict[str, float]:
+    return {name: float(np.mean(np.concatenate(own))) for name, own in parts.items()}
 
 
 def without_patient(card: ModelCard, patient: str) -> float:

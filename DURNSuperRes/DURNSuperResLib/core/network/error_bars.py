@@ -28,7 +28,7 @@ Counts = NDArray[np.int64]
 def factor_of(card: ModelCard, level: float) -> float | None:
     """Half-width of the interval of ``level`` (between 0 and 1) in expected errors; None if the card states none.
 
-    The largest of the factors of all ways in which images lose resolution, since nobody knows the way of an acquired one.
+    The largest of the factors of all ways in which images lose resolution, since acquired ones do not tell their own.
     """
     head: Mapping[str, Any] = card.error_head or {}
     factors = head.get("calibration", {}).get("factors", {}).get(f"{level:g}")
@@ -49,8 +49,8 @@ class Within:
 
     def __str__(self) -> str:
         return (
-            f"{100 * self.level:g} % of the pixels are within {self.body:.2g} of what an image of {TIMES[self.scale]} the "
-            f"resolution would show, at rims within {self.rims:.2g}"
+            f"{100 * self.level:g} % of the pixels are within {self.body:.2g} of what an image of {TIMES[self.scale]} "
+            f"the resolution would show, at rims within {self.rims:.2g}"
         )
 
 

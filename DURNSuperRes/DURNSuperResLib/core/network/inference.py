@@ -185,7 +185,7 @@ class Run:
         n, rows, columns = slices.shape
         scale = self.network.config.scale
         result = np.empty((n, rows * scale, columns * scale), dtype=np.float32)
-        if not self.network.has_error_head:
+        if bars is not None and not self.network.has_error_head:
             bars = None
         done = 0
         while done < n:
