@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from DURNSuperResLib.core.network.error_bars import ALL_WAYS
 from DURNSuperResLib.core.network.error_head import ErrorHead
 from DURNSuperResLib.core.network.models import ERROR_PREFIX, ModelCard
 from DURNSuperResLib.core.options import LEVELS
@@ -40,7 +41,7 @@ def add_error_head(card: ModelCard, head: ErrorHead, config: dict[str, Any], dat
             "hours": round(hours, 2),
             "configuration": config,
         },
-        "calibration": {"factors": {f"{level:g}": {"none yet": 1.0} for level in LEVELS}},
+        "calibration": {"factors": {f"{level:g}": {ALL_WAYS: 1.0} for level in LEVELS}},
     }
     card.path.write_bytes(buffer.getvalue())
     _write(entries, card.path.with_suffix(".json"))

@@ -27,6 +27,7 @@ from DURNSuperResLib.core.network.inference import _load
 from DURNSuperResLib.core.network.models import available_models
 from DURNSuperResLib.core.network.network import Durn
 from Training.data import SOURCES, PatchBatches
+from Training.error_export import add_error_head
 from Training.foreign import foreign_images
 
 CONFIG = Path(__file__).parent / "configs" / "error-head.yaml"
@@ -51,8 +52,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with cmr/ and pretrain/")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    from Training.error_export import add_error_head
-
     card = next((card for card in available_models() if card.name == options.model), None)
     if card is None:
         parser.error(f"no bundled model is called {options.model}")

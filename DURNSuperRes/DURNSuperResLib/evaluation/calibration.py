@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.engine import enlarge
+from ..core.network.error_bars import ALL_WAYS
 from ..core.options import LEVELS
 from ..core.signal.kspace import resized
 from ..core.signal.measured import Measured
@@ -27,6 +28,7 @@ from .test_sets import TestSet
 FloatArray = NDArray[np.float64]
 ByPatient = Mapping[str, FloatArray]
 
+SHOWN_LEVEL = "0.9"
 FAMILIES = ("bicubic", "kspace", "noise")  # degradations that error bars are calibrated for
 
 
@@ -94,37 +96,43 @@ def promised(patients: int, level: float) -> float:
 
 
 def calibration(by_family: Mapping[str, ByPatient]) -> dict[str, Any]:
-    """The entry of a model card: factors by level and family, those found without each patient, and what they promise.
+    """The entry of a model card: factors by level, for all families together and for each; those found without each
+    patient; and what they promise.
 
     Args:
         by_family: :func:`ratios` at half-widths of one expected error, by degradation.
     """
-    names = list(next(iter(by_family.values())))
+    everything = together(by_family)
+    without = {left_out: {name: own for name, own in everything.items() if name != left_out} for left_out in everything}
+    found = {
+        left_out: {f"{level:g}": round(factor(others, level), 4) for level in LEVELS}
+        for left_out, others in without.items()
+    }
     return {
         "method": "split conformal prediction, patients exchangeable: coverage averaged over them is the level",
-        "patients": len(names),
+        "patients": len(everything),
         "factors": {
-            f"{level:g}": {family: round(factor(own, level), 4) for family, own in by_family.items()}
+            f"{level:g}": {
+                name: round(factor(own, level), 4) for name, own in {ALL_WAYS: everything, **by_family}.items()
+            }
             for level in LEVELS
         },
-        "without": {name: _largest_factors(by_family, name) for name in names},
+        "without": found,
         "coverage_of_left_out_patients": {
-            family: {
-                name: round(covered(own[name], max(factor(_but(other, name), 0.9) for other in by_family.values())), 3)
-                for name in names
-            }
+            family: {name: round(covered(own[name], found[name][SHOWN_LEVEL]), 3) for name in own}
             for family, own in by_family.items()
         },
-        "promise": {f"{level:g}": round(promised(len(names), level), 3) for level in LEVELS},
+        "promise": {f"{level:g}": round(promised(len(everything), level), 3) for level in LEVELS},
     }
 
 
-def _largest_factors(by_family: Mapping[str, ByPatient], left_out: str) -> dict[str, float]:
-    return {
-        f"{level:g}": round(max(factor(_but(own, left_out), level) for own in by_family.values()), 4)
-        for level in LEVELS
-    }
+def together(by_family: Mapping[str, ByPatient]) -> dict[str, FloatArray]:
+    """The :func:`ratios` of each patient in all families, each family with equal weight."""
+    names = list(next(iter(by_family.values())))
+    least = {name: min(own[name].size for own in by_family.values()) for name in names}
+    return {name: np.concatenate([_evenly(own[name], least[name]) for own in by_family.values()]) for name in names}
 
 
-def _but(patients: ByPatient, left_out: str) -> ByPatient:
-    return {name: own for name, own in patients.items() if name != left_out}
+def _evenly(values: FloatArray, count: int) -> FloatArray:
+    """``count`` of the quantiles of ``values``."""
+    return np.sort(values)[np.linspace(0, values.size - 1, count).round().astype(int)]

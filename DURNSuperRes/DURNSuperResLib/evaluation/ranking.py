@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..core.engine import enlarge
 from ..core.network.ensemble import ORIENTATIONS
+from ..core.network.error_bars import ALL_WAYS
 from ..core.network.models import ModelCard, model_for
 from ..core.signal.measured import Measured
 from ..core.signal.quality import gradient_magnitude, rank_correlation, sparsification_area
@@ -95,7 +96,7 @@ def without_patient(card: ModelCard, patient: str) -> float:
     """By what the half-widths change if the factor is found without a patient; 1 for one who had no part in it."""
     calibration = (card.error_head or {}).get("calibration", {})
     own = calibration.get("without", {}).get(patient)
-    return own[LEVEL] / max(calibration["factors"][LEVEL].values()) if own else 1.0
+    return own[LEVEL] / calibration["factors"][LEVEL][ALL_WAYS] if own else 1.0
 
 
 def places(truth: FloatArray, region: Region) -> dict[str, NDArray[np.bool_]]:

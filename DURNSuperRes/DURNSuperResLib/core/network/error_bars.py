@@ -20,6 +20,7 @@ STEP = 3  # every third row and column tells enough of an image
 BODY = 0.05  # of the network's range; darker pixels are air, whose small errors would hide those of the body
 RIM_SHARE = 10  # per cent of the body's pixels, the steepest
 BINS_AN_OCTAVE, OCTAVES_BELOW, OCTAVES = 16, 14, 19  # of the histogram of expected errors, in the network's range
+ALL_WAYS = "all"  # in a card's calibration: the factor for all degradations together
 TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
 Counts = NDArray[np.int64]
@@ -28,11 +29,11 @@ Counts = NDArray[np.int64]
 def factor_of(card: ModelCard, level: float) -> float | None:
     """Half-width of the interval of ``level`` (between 0 and 1) in expected errors; None if the card states none.
 
-    The largest of the factors of all ways in which images lose resolution, since acquired ones do not tell their own.
+    It is the one for all ways in which images lose resolution together, since acquired ones do not tell their own.
     """
     head: Mapping[str, Any] = card.error_head or {}
     factors = head.get("calibration", {}).get("factors", {}).get(f"{level:g}")
-    return max(factors.values()) if factors else None
+    return float(factors[ALL_WAYS]) if factors else None
 
 
 @dataclass(frozen=True)
