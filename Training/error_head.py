@@ -52,13 +52,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with cmr/ and pretrain/")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    card = next((card for card in available_models() if card.name == options.model), None)
+    make(options.model, options.config, options.data)
+
+
+def make(name: str, config_file: Path, data: Path) -> None:
+    """Train the error head of the bundled model ``name``, and add it to the model's files.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    card = next((card for card in available_models() if card.name == name), None)
     if card is None:
-        parser.error(f"no bundled model is called {options.model}")
-    config = yaml.safe_load(options.config.read_text())
+        raise ValueError(f"no bundled model is called {name}")
+    config = yaml.safe_load(config_file.read_text())
     start = time.monotonic()
-    head = train(_load(card), config, options.data)
-    add_error_head(card, head, config, options.data, hours=(time.monotonic() - start) / 3600)
+    head = train(_load(card), config, data)
+    add_error_head(card, head, config, data, hours=(time.monotonic() - start) / 3600)
 
 
 def train(network: Durn, config: dict[str, Any], data: Path) -> ErrorHead:

@@ -76,11 +76,6 @@ class Upscaling:
         return self.method == "durn"
 
     @property
-    def several_passes(self) -> bool:
-        """Whether the network runs over all eight orientations."""
-        return self.best_quality
-
-    @property
     def label(self) -> str:
         """Method and scale as people write them, for the name of a result."""
         return f"{METHOD_LABELS[self.method]} x{self.scale}"

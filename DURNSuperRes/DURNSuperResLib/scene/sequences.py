@@ -244,7 +244,7 @@ def _upscaled_items(
     found = examine(sequence, slices, axis, places[0][0], how)
     how = found.how
     output, half_widths = _empty_like(sequence), _empty_like(sequence)
-    passes = len(ORIENTATIONS) if how.several_passes else 1
+    passes = len(ORIENTATIONS) if how.best_quality else 1
     counts = [passes * len(array) for array in slices]
     attributes = provenance(sequence, how)
     meter, errors = ConsistencyMeter(), None
