@@ -31,7 +31,7 @@ class ErrorHeadConfig:
 
     scale: int
     features: int
-    width: int = 32
+    width: int = 24
 
 
 class ErrorHead(nn.Module):
