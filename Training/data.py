@@ -19,12 +19,13 @@ from torch.utils.data import IterableDataset
 
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS, NOISE_SIGMA, rician
 from DURNSuperResLib.evaluation.protocols import centre_crop, normalised
+from Training.looks import Looks, reduced
 from Training.shapes import ellipses
 
 Image = NDArray[np.float32]
 VALIDATED = ("bicubic", "kspace")  # the degradations that a run is validated on
+COARSE = 0.7  # of the validation slices' size: as sharp as another scanner's, whose truth fills its grid
 GAIN = (0.4, 2.0)  # a slice may be dark, and its brightest fat twice as bright as its heart
-GAMMA = (0.7, 1.4)
 MAGNITUDES = 0.5  # share of truncated patches that are magnitudes, as scanners store them: beside a bright rim
 # the undershoot of truncation turns positive there, while the protocol of evaluation keeps its sign
 
@@ -94,8 +95,10 @@ class PatchBatches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         scale: in-plane magnification.
         patch: edge of an input patch in pixels; may be changed between batches, as may ``batch``.
         batch: patches a batch.
-        seed: seed of the random generator.
-        gamma_copies: how often each image is seen again with another gamma.
+        seed: seed of the random generator, or several numbers that make one.
+        looks: how copies of the images may differ from them.
+        copies: how many copies of each image are kept beside it.
+        renewed: copies that are made anew before each batch.
     """
 
     def __init__(
@@ -105,31 +108,40 @@ class PatchBatches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         scale: int,
         patch: int,
         batch: int,
-        seed: int,
-        gamma_copies: int = 0,
+        seed: int | list[int],
+        looks: Looks | None = None,
+        copies: int = 0,
+        renewed: int = 0,
     ) -> None:
         super().__init__()
         self.patch, self.batch = patch, batch
         self._random = np.random.default_rng(seed)
-        groups = [(images, weight) for images, weight in sources if images and weight > 0]
-        self._groups = [
-            [Pairs.from_image(seen, scale, shares) for image in images for seen in self._gammas(image, gamma_copies)]
-            for images, _ in groups
-        ]
-        self._group_odds = np.array([weight for _, weight in groups]) / sum(weight for _, weight in groups)
         self._names = list(shares)
+        self._looks, self._renewed, self._scale = looks or Looks(), renewed if copies else 0, scale
+        groups = [(images, weight) for images, weight in sources if images and weight > 0]
+        self._images = [images for images, _ in groups]
+        self._groups = [[self._pairs(i, copy) for copy in range(1 + copies) for i in images] for images, _ in groups]
+        self._group_odds = np.array([weight for _, weight in groups]) / sum(weight for _, weight in groups)
         self._odds = np.array(list(shares.values())) / sum(shares.values())
-        self._scale = scale
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         while True:
+            for _ in range(self._renewed):
+                self._renew()
             inputs, truths = zip(*(self._sample() for _ in range(self.batch)), strict=True)
             yield torch.from_numpy(np.stack(inputs)[:, None]), torch.from_numpy(np.stack(truths)[:, None])
 
-    def _gammas(self, image: Image, copies: int) -> Iterator[Image]:
-        yield image
-        for _ in range(copies):
-            yield image ** np.float32(np.exp(self._random.uniform(*np.log(GAMMA))))
+    def _pairs(self, image: Image, copy: int) -> Pairs:
+        """``image`` itself for copy 0, a new look of it for all others."""
+        least = self._scale * (self.patch + 4)
+        seen = self._looks.applied(image, self._random, least) if copy else image
+        return Pairs.from_image(seen, self._scale, self._names)
+
+    def _renew(self) -> None:
+        group = self._random.choice(len(self._groups), p=self._group_odds)
+        images, pairs = self._images[group], self._groups[group]
+        index = int(self._random.integers(len(images), len(pairs)))
+        pairs[index] = self._pairs(images[index % len(images)], copy=1)
 
     def _sample(self) -> tuple[Image, Image]:
         for _ in range(8):  # dark background teaches nothing; try a few places before accepting it
@@ -157,8 +169,18 @@ class PatchBatches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         return low, pair.truth[s * row : s * (row + p), s * column : s * (column + p)]
 
 
-def validation_pairs(data: Path, scale: int, degradation: str, size: int = 144) -> tuple[torch.Tensor, torch.Tensor]:
-    """Centre crops of the validation patients' cine slices: inputs ``(n, 1, r, c)`` and truths."""
-    truth = np.stack([normalised(centre_crop(image, size)) for image in sunnybrook(data, "val", "cine")])
-    low = DEGRADATIONS[degradation](truth, scale)
+def validation_pairs(data: Path, scale: int, name: str, size: int = 144) -> tuple[torch.Tensor, torch.Tensor]:
+    """Centre crops of the validation patients' cine slices: inputs ``(n, 1, r, c)`` and truths.
+
+    Args:
+        data: the data folder.
+        scale: in-plane magnification.
+        name: a degradation, or ``coarse``: every third slice made smaller first, then reduced by ``bicubic``.
+        size: rows and columns of the truths.
+    """
+    images = sunnybrook(data, "val", "cine")
+    if name == "coarse":
+        images = [reduced(image, COARSE) for image in images[::3]]
+    truth = np.stack([normalised(centre_crop(image, size)) for image in images])
+    low = DEGRADATIONS["bicubic" if name == "coarse" else name](truth, scale)
     return torch.from_numpy(low[:, None]).float(), torch.from_numpy(truth[:, None]).float()

@@ -45,13 +45,13 @@ def add_error_head(card: ModelCard, head: ErrorHead, config: dict[str, Any], dat
     }
     card.path.write_bytes(buffer.getvalue())
     _write(entries, card.path.with_suffix(".json"))
-    calibrate(card.scale, entries, card.path.with_suffix(".json"), data)
+    calibrate(card, entries, card.path.with_suffix(".json"), data)
 
 
-def calibrate(scale: int, entries: dict[str, Any], path: Path, data: Path) -> None:
+def calibrate(card: ModelCard, entries: dict[str, Any], path: Path, data: Path) -> None:
     """Find the factors of a head whose card still has none, and write them into the card at ``path``."""
     patients = sunnybrook_validation(data)
-    found = calibration({family: ratios(patients, scale, family) for family in FAMILIES})
+    found = calibration({family: ratios(patients, card.scale, family, card.family) for family in FAMILIES})
     found["data"] = (
         "validation patients of the Sunnybrook Cardiac Data, on which neither network nor error head was trained; the "
         "factors are from all of them, the coverage of each from the factor that the others give"

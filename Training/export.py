@@ -21,8 +21,9 @@ from DURNSuperResLib.core.network.models import WEIGHTS_FOLDER
 from DURNSuperResLib.core.network.network import DurnConfig
 from DURNSuperResLib.evaluation.scores import score
 from DURNSuperResLib.evaluation.test_sets import other_vendor_cine, sunnybrook_validation
+from Training.cost import operations_a_pixel
 from Training.error_head import CONFIG, make
-from Training.task import trained_network
+from Training.task import planned, trained_network
 
 CURVES_FOLDER = Path(__file__).parent / "curves"
 TRAINING_DATA = {  # what each source of a configuration is
@@ -58,51 +59,65 @@ def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:
         ValueError: ``config_file`` describes another network than the checkpoint's.
     """
     config = yaml.safe_load(config_file.read_text())
-    scale = config["architecture"]["scale"]
     network = trained_network(checkpoint)
     if network.config != DurnConfig.from_dict(config["architecture"]):
         raise ValueError(f"{checkpoint} was not trained from {config_file}: another network")
-    record = json.loads((checkpoint.parent / "record.json").read_text(encoding="utf-8"))
     buffer = io.BytesIO()
     torch.save({key: value.contiguous() for key, value in network.state_dict().items()}, buffer)
     stem = WEIGHTS_FOLDER / name.replace("-", "_")
     stem.with_suffix(".pt").write_bytes(buffer.getvalue())
     CURVES_FOLDER.mkdir(exist_ok=True)
     shutil.copyfile(checkpoint.parent / "validation.png", CURVES_FOLDER / f"{name}.png")
+    scale = network.config.scale
     card: dict[str, Any] = {
         "name": name,
         "architecture": config["architecture"],
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "parameters": sum(p.numel() for p in network.parameters()),
+        "operations": operations_a_pixel(network),
         "grid": "half-pixel",
         "intensity": "one linear map a volume: 0.1th percentile to 0, 99.9th to 1; no clipping",
         "licence": "Apache-2.0",
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "source": "DURN rebuilt from its description (Qiu, Cheng, Wang 2022, doi:10.1016/j.cmpb.2022.106707)",
         "domain": {"images": IMAGES, "input_pixel_mm": [round(scale * pixel, 2) for pixel in TRUTH_PIXEL_MM]},
-        "training": {
-            "data": "; ".join(TRAINING_DATA[source] for source in config["sources"]),
-            "command": f"python -m Training.train {config_file.as_posix()} --data DATA --output RUN",
-            **{key: record[key] for key in ("steps", "hours", "device", "commit")},
-            "validation_curve": f"Training/curves/{name}.png",
-            "loss": "L1",
-            "optimizer": config.get("optimizer", "Adam"),
-            "configuration": config,
-        },
+        "training": _training(config, config_file, checkpoint, name),
     }
     _write(card, stem.with_suffix(".json"))
-    card["quality"] = _quality(scale, data)
+    card["quality"] = _quality(scale, name.removesuffix(f"-x{scale}"), data)
     _write(card, stem.with_suffix(".json"))
 
 
-def _quality(scale: int, data: Path) -> dict[str, Any]:
+def _training(config: dict[str, Any], config_file: Path, checkpoint: Path, name: str) -> dict[str, Any]:
+    """The card's entry on how the model was made, as the run's record and checkpoint have it."""
+    record = json.loads((checkpoint.parent / "record.json").read_text(encoding="utf-8"))
+    steps, cooldown = (planned(checkpoint).get(key) for key in ("max_steps", "cooldown"))
+    command = f"python -m Training.train {config_file.as_posix()} --data DATA --output "
+    if steps == config["max_steps"] or not cooldown:
+        command += "RUN"
+    else:
+        command += f"RUN --max-steps {steps - cooldown}; {command}CUT --branch-from RUN/last.ckpt --cool-for {cooldown}"
+    fourier = config.get("fourier_weight")
+    return {
+        "data": "; ".join(TRAINING_DATA[source] for source in config["sources"]),
+        "command": command,
+        **{key: record[key] for key in ("steps", "hours", "device", "commit")},
+        "validation_curve": f"Training/curves/{name}.png",
+        "loss": f"L1 and {fourier} times L1 of the Fourier transforms" if fourier else "L1",
+        "optimizer": config.get("optimizer", "Adam"),
+        "configuration": config,
+    }
+
+
+def _quality(scale: int, model: str, data: Path) -> dict[str, Any]:
     """Mean PSNR in dB and SSIM of the model just written, on patients and scanners it was not trained on."""
-    quality: dict[str, Any] = {"command": "durn-superres evaluate --data DATA --set SET --degradation DEGRADATION"}
+    command = f"durn-superres evaluate --data DATA --set SET --degradation DEGRADATION --model {model}"
+    quality: dict[str, Any] = {"command": command}
     for test_set in (sunnybrook_validation(data), other_vendor_cine(data)):
         for degradation in ("bicubic", "kspace"):
             quality[f"{test_set.name} {degradation}"] = {
                 row.method: [round(row.means[0], 2), round(row.means[1], 4)]
-                for row in score(test_set, scale, degradation, ("bicubic", "durn"))
+                for row in score(test_set, scale, degradation, ("bicubic", "durn"), model)
             }
     return quality
 

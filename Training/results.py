@@ -9,7 +9,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from DURNSuperResLib.core.network.models import available_models
+from DURNSuperResLib.core.network.models import ModelCard, available_models
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
 from DURNSuperResLib.evaluation.methods import METHODS
 from DURNSuperResLib.evaluation.scores import Score, score
@@ -36,7 +36,7 @@ scanner loses resolution; figures on the same centre crop. Other ways to lose re
 a Hamming or Tukey window, partial Fourier acquisition (0.75, rows), Rician noise of 1 % of the 99.9th percentile.
 """
 
-Figures = dict[tuple[str, str, int], list[Score]]  # by set, degradation and scale
+Figures = dict[tuple[str, str, str], list[Score]]  # by set, degradation and model
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -48,32 +48,33 @@ def main(arguments: list[str] | None = None) -> None:
     logging.getLogger("DURNSuperResLib").setLevel(logging.WARNING)
     sets = (sunnybrook_validation(options.data), other_vendor_cine(options.data))
     cards = list(available_models())
-    figures = {key: value for card in cards for key, value in _scored(sets, card.scale).items()}
+    figures = {key: value for card in cards for key, value in _scored(sets, card).items()}
     parts = [INTRODUCTION]
     for card in cards:
         training = card.details["training"]
         start = " from earlier weights" if "start_from" in training["configuration"] else ""
         parts += [
             f"## x{card.scale}: `{card.name}`, {training['steps']} steps{start}\n",
-            _methods(figures, sets, card.scale),
+            _methods(figures, sets, card),
         ]
-        parts += ["Other ways to lose resolution, Sunnybrook:\n", _others(figures, sets[0].name, card.scale)]
-    smallest = min(gain for card in cards for gain in _gains(figures, sets, card.scale))
+        parts += ["Other ways to lose resolution, Sunnybrook:\n", _others(figures, sets[0].name, card)]
+    smallest = min(gain for card in cards for gain in _gains(figures, sets, card))
     parts += [f"## Patient by patient\n\nPSNR of DURN less that of bicubic, in dB; the smallest is {smallest:+.2f}.\n"]
     for card in cards:
-        parts += [f"x{card.scale}:\n", _patients(figures, sets, card.scale)]
+        parts += [f"`{card.name}`:\n", _patients(figures, sets, card)]
     options.output.write_text("\n".join(parts), encoding="utf-8")
 
 
-def _scored(sets: tuple[TestSet, ...], scale: int) -> Figures:
+def _scored(sets: tuple[TestSet, ...], card: ModelCard) -> Figures:
     found: Figures = {}
     for test_set in sets:
         for degradation in DEGRADATIONS:
             main_table = degradation in ("bicubic", "kspace")
             if main_table or test_set is sets[0]:
                 methods = METHODS if main_table else ("bicubic", "zero-filled", "durn")
-                found[test_set.name, degradation, scale] = score(test_set, scale, degradation, methods)
-                print(f"x{scale} {test_set.name} {degradation}", flush=True)
+                rows = score(test_set, card.scale, degradation, methods, card.family)
+                found[test_set.name, degradation, card.name] = rows
+                print(f"{card.name} {test_set.name} {degradation}", flush=True)
     return found
 
 
@@ -86,40 +87,40 @@ def _columns(sets: tuple[TestSet, ...]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _methods(figures: Figures, sets: tuple[TestSet, ...], scale: int) -> str:
+def _methods(figures: Figures, sets: tuple[TestSet, ...], card: ModelCard) -> str:
     columns = _columns(sets)
     rows = [["method", *(title for *_, title in columns)]]
     for index, method in enumerate(METHODS):
-        cells = [_cell(figures[name, degradation, scale][index]) for name, degradation, _ in columns]
+        cells = [_cell(figures[name, degradation, card.name][index]) for name, degradation, _ in columns]
         rows.append(_bold([method, *cells]))
     return markdown(rows)
 
 
-def _others(figures: Figures, name: str, scale: int) -> str:
+def _others(figures: Figures, name: str, card: ModelCard) -> str:
     others = [degradation for degradation in DEGRADATIONS if degradation not in ("bicubic", "kspace")]
     rows = [["method", *others]]
     for index, method in enumerate(("bicubic", "zero-filled", "durn")):
-        rows.append(_bold([method, *(_cell(figures[name, degradation, scale][index]) for degradation in others)]))
+        rows.append(_bold([method, *(_cell(figures[name, degradation, card.name][index]) for degradation in others)]))
     return markdown(rows)
 
 
-def _patients(figures: Figures, sets: tuple[TestSet, ...], scale: int) -> str:
+def _patients(figures: Figures, sets: tuple[TestSet, ...], card: ModelCard) -> str:
     tables = []
     for test_set in sets:
-        ways = [way for way in DEGRADATIONS if (test_set.name, way, scale) in figures]
-        gains = [_gain_by_patient(figures[test_set.name, way, scale]) for way in ways]
+        ways = [way for way in DEGRADATIONS if (test_set.name, way, card.name) in figures]
+        gains = [_gain_by_patient(figures[test_set.name, way, card.name]) for way in ways]
         rows = [[test_set.name, *ways]]
         rows += [[patient, *(f"{gain[patient]:+.2f}" for gain in gains)] for patient in gains[0]]
         tables.append(markdown(rows))
     return "\n".join(tables)
 
 
-def _gains(figures: Figures, sets: tuple[TestSet, ...], scale: int) -> list[float]:
+def _gains(figures: Figures, sets: tuple[TestSet, ...], card: ModelCard) -> list[float]:
     names = [test_set.name for test_set in sets]
     return [
         gain
-        for (name, _, own_scale), scores in figures.items()
-        if name in names and own_scale == scale
+        for (name, _, model), scores in figures.items()
+        if name in names and model == card.name
         for gain in _gain_by_patient(scores).values()
     ]
 

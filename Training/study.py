@@ -8,18 +8,16 @@ A variant whose run is complete is not trained again, so a stopped study goes on
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from torch.utils.flop_counter import FlopCounterMode
 
-from DURNSuperResLib.core.network.network import Durn, in_channels_last
 from DURNSuperResLib.core.signal.quality import psnr
+from Training.cost import milliseconds, multiply_adds
 from Training.data import VALIDATED, validation_pairs
-from Training.task import trained_network
+from Training.task import steps_of, trained_network
 from Training.train import train
 
 INTRODUCTION = """# Architecture study
@@ -76,31 +74,6 @@ def row(name: str, config: dict[str, Any], data: Path, run: Path) -> str:
     parameters = sum(p.numel() for p in network.parameters())
     cells = [name, f"{parameters:,}", f"{multiply_adds(network) / 1e9:.2f}", *figures, f"{milliseconds(network):.0f}"]
     return "| " + " | ".join(cells) + " |"
-
-
-def steps_of(checkpoint: Path) -> int:
-    """Optimiser steps behind ``checkpoint``, one of our own runs."""
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
-
-
-def multiply_adds(network: Durn) -> int:
-    """Multiply-adds of one 128 x 128 input slice, convolutions of all kinds."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 1, 128, 128))
-    return counter.get_total_flops() // 2
-
-
-def milliseconds(network: Durn, repeats: int = 5) -> float:
-    """Shortest time of one 256 x 256 slice in float32 on this machine's CPU."""
-    network = in_channels_last(network)
-    image = torch.rand(1, 1, 256, 256)
-    times = []
-    with torch.inference_mode():
-        for _ in range(repeats):
-            start = time.perf_counter()
-            network(image)
-            times.append(time.perf_counter() - start)
-    return 1e3 * min(times)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Lightning task: DURN under L1 loss, with warm-up and cosine decay of the learning rate."""
+"""The Lightning task: DURN under L1 loss, with warm-up and decay of the learning rate."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from DURNSuperResLib.core.network.network import Durn, DurnConfig, in_channels_last
+from Training.losses import image_loss, taught_loss
 
 # SOAP (Vyas et al., arXiv 2409.11321) is Adam in the eigenbasis of the gradients' second moments.
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -25,7 +26,22 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 class DurnTask(pl.LightningModule):
-    """Trains one network; validates PSNR (dB, peak 1, border of one input pixel removed) on each validation set."""
+    """Trains one network; validates PSNR (dB, peak 1, border of one input pixel removed) on each validation set.
+
+    Args:
+        architecture: options of the network.
+        learning_rate: the highest.
+        warmup_steps: steps in which the learning rate rises to it.
+        max_steps: steps of the whole training.
+        validation_names: of the validation sets, in their order.
+        cooldown: steps at the end in which the learning rate falls from its height to nothing. Without it, it falls in
+            a cosine from the warm-up on.
+        optimizer: a name of ``OPTIMIZERS``.
+        fourier_weight: of the Fourier transform in the loss.
+        teacher: a run's checkpoint to learn from beside the truth.
+        teacher_share: of the loss against the teacher's images.
+        compile_network: whether to compile the network for training.
+    """
 
     def __init__(
         self,
@@ -35,18 +51,29 @@ class DurnTask(pl.LightningModule):
         warmup_steps: int,
         max_steps: int,
         validation_names: list[str],
+        cooldown: int | None = None,
         optimizer: str = "Adam",
+        fourier_weight: float = 0.0,
+        teacher: str | None = None,
+        teacher_share: float = 0.5,
         compile_network: bool = False,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.network = in_channels_last(Durn(DurnConfig.from_dict(architecture)))
         self._forward = torch.compile(self.network, dynamic=False) if compile_network else self.network
+        # In a tuple, a teacher is no part of what is trained, averaged and saved.
+        self._teachers = (in_channels_last(trained_network(Path(teacher))).eval(),) if teacher else ()
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         low, truth = batch
-        loss = torch.nn.functional.l1_loss(self._forward(low), truth)
-        self.log("train_l1", loss, prog_bar=True)
+        image = self._forward(low)
+        loss = image_loss(image, truth, self.hparams["fourier_weight"])
+        for teacher in self._teachers:
+            with torch.no_grad():
+                taught = teacher(low)
+            loss = taught_loss(loss, image, taught, self.hparams["teacher_share"])
+        self.log("train_loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int, dataloader_idx: int = 0) -> None:
@@ -66,10 +93,14 @@ class DurnTask(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _rate(self, step: int) -> float:
-        warmup, last = self.hparams["warmup_steps"], self.hparams["max_steps"]
+        warmup, last, cooldown = (self.hparams[name] for name in ("warmup_steps", "max_steps", "cooldown"))
         if step < warmup:
             return (step + 1) / warmup
-        return 0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / (last - warmup))))
+        if cooldown is None:
+            return 0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / (last - warmup))))
+        # Source: A. Haegele et al., "Scaling laws and compute-optimal training beyond fixed training durations",
+        # arXiv 2405.18392: a constant rate and one minus the square root at the end reach what a cosine does.
+        return 1 - math.sqrt(min(1.0, max(0.0, 1 - (last - step) / cooldown)))
 
 
 def trained_network(checkpoint: Path) -> Durn:
@@ -79,3 +110,13 @@ def trained_network(checkpoint: Path) -> Durn:
     own = "network."
     network.load_state_dict({k.removeprefix(own): v for k, v in content["state_dict"].items() if k.startswith(own)})
     return network
+
+
+def steps_of(checkpoint: Path) -> int:
+    """Optimiser steps behind ``checkpoint``, one of our own runs."""
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
+
+
+def planned(checkpoint: Path) -> dict[str, Any]:
+    """What the run of ``checkpoint`` was given: the arguments of :class:`DurnTask`."""
+    return dict(torch.load(checkpoint, map_location="cpu", weights_only=False)["hyper_parameters"])

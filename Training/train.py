@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 import yaml
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, TensorDataset
 
+from Training.callbacks import LaterPatches, StableCheckpoint
 from Training.data import SOURCES, VALIDATED, PatchBatches, validation_pairs
+from Training.looks import Looks
 from Training.record import RunRecord
-from Training.task import DurnTask, trained_network
+from Training.start import take_over
+from Training.task import DurnTask, steps_of
+
+GAMMA = (0.7, 1.4)  # of the copies that gamma_copies asks for
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,29 +35,43 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with cmr/ and pretrain/")
     parser.add_argument("--output", type=Path, required=True, help="folder for checkpoints and metrics")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the output folder")
+    parser.add_argument("--branch-from", type=Path, help="go on from another run's checkpoint, which stays as it is")
     parser.add_argument("--max-steps", type=int, help="stop after this many steps, instead of the configuration's")
+    parser.add_argument(
+        "--cool-for",
+        type=int,
+        help="with --branch-from: train so many steps more, the learning rate falling to nothing",
+    )
     options = parser.parse_args(arguments)
     config = yaml.safe_load(options.config.read_text())
     if options.max_steps:
         config["max_steps"] = options.max_steps
-    train(config, options.data, options.output, resume=options.resume)
+    if options.cool_for:
+        if not options.branch_from:
+            parser.error("--cool-for needs --branch-from, so that the checkpoint it begins with stays")
+        config |= {"cooldown": options.cool_for, "max_steps": steps_of(options.branch_from) + options.cool_for}
+    train(config, options.data, options.output, resume=options.resume, branch_from=options.branch_from)
 
 
-def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = False) -> None:
-    """Run the training that ``config`` describes; checkpoints appear in ``output`` after each validation."""
+def train(
+    config: dict[str, Any], data: Path, output: Path, *, resume: bool = False, branch_from: Path | None = None
+) -> None:
+    """Run the training that ``config`` describes; checkpoints appear in ``output`` after each validation.
+
+    Args:
+        config: what the configuration file says.
+        data: the data folder.
+        output: the run's folder.
+        resume: go on from the last checkpoint in ``output``, if there is one.
+        branch_from: where ``output`` has none to resume from, go on from this one of another run.
+    """
     pl.seed_everything(config["seed"])
-    task = DurnTask(
-        config["architecture"],
-        learning_rate=config["learning_rate"],
-        warmup_steps=config["warmup_steps"],
-        max_steps=config["max_steps"],
-        validation_names=list(VALIDATED),
-        optimizer=config.get("optimizer", "Adam"),
-        compile_network=config["compile"],
-    )
-    if config.get("start_from"):
-        _take_over(task.network, Path(config["start_from"]))
-    patches, validation = _data(config, data)
+    own = output / "last.ckpt"
+    checkpoint = own if resume and own.exists() else branch_from
+    task = _task(config)
+    if config.get("start_from") and not checkpoint:
+        take_over(task.network, Path(config["start_from"]), widen=config.get("widen", False))
+    patches, validation = _data(config, data, steps_of(checkpoint) if checkpoint else 0)
     trainer = pl.Trainer(
         default_root_dir=output,
         max_steps=config["max_steps"],
@@ -64,42 +82,39 @@ def train(config: dict[str, Any], data: Path, output: Path, *, resume: bool = Fa
         log_every_n_steps=100,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[
-            EMAWeightAveraging(decay=config["ema_decay"]),
-            ModelCheckpoint(output, filename="last", enable_version_counter=False),  # best would be chosen by figures
-            RunRecord(output),
-            *([LaterPatches(patches, **config["later"])] if "later" in config else []),
-        ],
+        callbacks=_callbacks(config, output, patches),
     )
-    last = output / "last.ckpt"
-    trainer.fit(
-        task, DataLoader(patches, batch_size=None), validation, ckpt_path=last if resume and last.exists() else None
+    trainer.fit(task, DataLoader(patches, batch_size=None), validation, ckpt_path=checkpoint)
+
+
+def _callbacks(config: dict[str, Any], output: Path, patches: PatchBatches) -> list[pl.Callback]:
+    callbacks = [
+        EMAWeightAveraging(decay=config["ema_decay"]),
+        ModelCheckpoint(output, filename="last", enable_version_counter=False),  # best would be chosen by figures
+        RunRecord(output),
+    ]
+    if "later" in config:
+        callbacks.append(LaterPatches(patches, **config["later"]))
+    if "cooldown" in config:
+        callbacks.append(StableCheckpoint(output, config["max_steps"] - config["cooldown"]))
+    return callbacks
+
+
+def _task(config: dict[str, Any]) -> DurnTask:
+    optional = ("cooldown", "optimizer", "fourier_weight", "teacher", "teacher_share")
+    return DurnTask(
+        config["architecture"],
+        learning_rate=config["learning_rate"],
+        warmup_steps=config["warmup_steps"],
+        max_steps=config["max_steps"],
+        validation_names=list(validated(config)),
+        compile_network=config["compile"],
+        **{name: config[name] for name in optional if name in config},
     )
 
 
-def _take_over(network: torch.nn.Module, weights: Path) -> None:
-    """Start from a model's weights or a run's checkpoint, wherever a tensor of the same name has the same shape."""
-    own = network.state_dict()
-    if weights.suffix == ".ckpt":
-        theirs = trained_network(weights).state_dict()
-    else:
-        theirs = torch.load(weights, map_location="cpu", weights_only=True)
-    taken = {name: value for name, value in theirs.items() if name in own and own[name].shape == value.shape}
-    network.load_state_dict({**own, **taken})
-
-
-class LaterPatches(pl.Callback):
-    """Changes size and number of the patches of a batch from a given step on."""
-
-    def __init__(self, patches: PatchBatches, from_step: int, patch: int, batch: int) -> None:
-        self._patches, self._from_step, self._patch, self._batch = patches, from_step, patch, batch
-
-    def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
-        if trainer.global_step >= self._from_step:
-            self._patches.patch, self._patches.batch = self._patch, self._batch
-
-
-def _data(config: dict[str, Any], data: Path) -> tuple[PatchBatches, list[DataLoader]]:
+def _data(config: dict[str, Any], data: Path, step: int) -> tuple[PatchBatches, list[DataLoader]]:
+    """Batches, others after ``step`` than at the beginning, and one loader for each validation."""
     scale = config["architecture"]["scale"]
     largest = scale * max(config["patch"], config.get("later", config)["patch"]) + 4 * scale
     sources = []
@@ -112,11 +127,26 @@ def _data(config: dict[str, Any], data: Path) -> tuple[PatchBatches, list[DataLo
         scale,
         config["patch"],
         config["batch"],
-        config["seed"],
-        config.get("gamma_copies", 0),
+        [config["seed"], step] if step else config["seed"],
+        **_looks(config),
     )
-    validation = [DataLoader(TensorDataset(*validation_pairs(data, scale, name)), batch_size=10) for name in VALIDATED]
+    names = validated(config)
+    validation = [DataLoader(TensorDataset(*validation_pairs(data, scale, name)), batch_size=10) for name in names]
     return patches, validation
+
+
+def _looks(config: dict[str, Any]) -> dict[str, Any]:
+    """What the ``looks`` entry, or the earlier ``gamma_copies``, says about copies of the images."""
+    if "looks" not in config:
+        return {"looks": Looks(gamma=GAMMA), "copies": config.get("gamma_copies", 0)}
+    looks = dict(config["looks"])
+    copies, renewed = looks.pop("copies"), looks.pop("renewed", 0)
+    return {"looks": Looks(**looks), "copies": copies, "renewed": renewed}
+
+
+def validated(config: dict[str, Any]) -> tuple[str, ...]:
+    """The validations of a run: also of coarser images where it trains on them."""
+    return (*VALIDATED, "coarse") if config.get("looks", {}).get("rescale", 1) < 1 else VALIDATED
 
 
 if __name__ == "__main__":

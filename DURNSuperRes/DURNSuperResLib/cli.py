@@ -17,8 +17,8 @@ from .commands import arguments, batch_options
 from .commands.progress import progress_bar
 from .core.monitor import Cancelled
 from .core.network.memory import keep_freed_memory
-from .core.network.models import ModelError, available_models
-from .core.options import DEGRADATION_NAMES, INTERPOLATED, SCALES
+from .core.network.models import ModelError
+from .core.options import DEGRADATION_NAMES, INTERPOLATED, PHASE_ORDERS, SCALES
 from .version import NOTICE, __version__
 
 VIEWER_PACKAGES = ("aiohttp", "PIL", "trame_client", "trame_rca", "trame_server")
@@ -112,14 +112,9 @@ def _view(options: argparse.Namespace) -> None:
 
 
 def _models(_: argparse.Namespace) -> None:
-    for card in available_models():
-        training = card.details.get("training", {})
-        print(f"{card.name}  x{card.scale}  {card.details.get('parameters', '?')} parameters  {card.sha256[:12]}")
-        print(f"    trained on: {training.get('data', 'not stated')}")
-        domain = card.details.get("domain", {})
-        pixels = " to ".join(str(edge) for edge in domain.get("input_pixel_mm", ["not stated"]))
-        print(f"    domain: {domain.get('images', 'not stated')}; trained on input pixels of {pixels} mm")
-    print("bicubic  x2, x3, x4  needs no torch")
+    from .commands.models import models
+
+    models()
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -177,6 +172,7 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     text = ".nrrd, .nii, .nii.gz or .mha file; .seq.nrrd or .nii.gz of a cine; DICOM folder for DICOM input"
     parser.add_argument("-o", "--output", type=Path, required=True, help=text)
     parser.add_argument("--series", help="number, view or description of a stack of the folder, as info lists them")
+    _add_order(parser)
     arguments.add_options(parser, *arguments.ARGUMENTS)
     text = "write the half-width of each voxel's error bar to this file, .nrrd or the like"
     parser.add_argument("--uncertainty", type=Path, metavar="FILE", help=text)
@@ -196,6 +192,12 @@ def _add_info(commands: argparse._SubParsersAction) -> None:
     parser = _command(commands, "info", _info, "Say what a DICOM folder or a file holds.")
     parser.add_argument("input", type=Path, help="DICOM folder of any depth and mixture, or a file that upscale takes")
     parser.add_argument("--json", action="store_true", help="as JSON, for scripts")
+    _add_order(parser)
+
+
+def _add_order(parser: argparse.ArgumentParser) -> None:
+    text = "what orders the phases of a DICOM cine: TriggerTime, time of acquisition, or InstanceNumber (auto)"
+    parser.add_argument("--order", choices=PHASE_ORDERS, default="auto", help=text)
 
 
 def _add_compare(commands: argparse._SubParsersAction) -> None:
@@ -220,6 +222,7 @@ def _add_view(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("b", type=Path, nargs="?", help="the upscaled one; without, the page offers to make it")
     parser.add_argument("--uncertainty", type=Path, metavar="U", help="map of B's uncertainty to lay over it")
     parser.add_argument("--series", help="stack of a DICOM folder, as for upscale")
+    _add_order(parser)
     arguments.add_options(parser, "slice_axis")
     arguments.add_options(parser, "device")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve at; other machines reach none but this")
@@ -255,7 +258,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         help="repeatable; bicubic by default",
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
-    arguments.add_options(parser, "slice_axis")
+    arguments.add_options(parser, "slice_axis", "model")
     text = "also score the mean over eight orientations, and hold the error bars against the true errors"
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")

@@ -141,7 +141,8 @@ def test_the_demo_keeps_the_slice_axis_of_thin_slices(
 def test_models_lists_names_domain_and_training(capsys: pytest.CaptureFixture) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
-    assert "durn-light-x2" in text
+    assert "durn-light  x2  213330 parameters" in text
+    assert "1.0 times the operations of durn-light; PSNR dB (bicubic's): sunnybrook bicubic 36.79 (33.60)" in text
     assert "Sunnybrook" in text
 
 
@@ -153,6 +154,10 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
     "NaN": (["upscale", "nan.nrrd", "-o", "a.nrrd"], "6 of 27648 voxels are NaN or infinite"),
     "one slice": (["upscale", "slice.nrrd", "-o", "a.nrrd"], "holds one slice"),
     "tiny demo": (["demo", "-o", ".", "--input", "tiny.nrrd"], "too small"),
+    "unknown model": (
+        ["upscale", "heart.nrrd", "-o", "a.nrrd", "--model", "durn-heavy"],
+        "there is no model 'durn-heavy' (bundled: durn-light x2, x3, x4",
+    ),
     "no CUDA": (["upscale", "heart.nrrd", "-o", "a.nrrd", "--device", "cuda"], "CUDA was asked for"),
     "apart": (["compare", "heart.nrrd", "slice.nrrd", "-o", "a.png"], "share no region"),
 }

@@ -250,3 +250,9 @@ def test_items_with_one_map_equal_the_whole_cine(heart_slices: NDArray) -> None:
     assert_allclose(items, upscale_slices(crops, 2), atol=1e-4 * common.width)
     flat = upscale_slices(np.full((1, 24, 24), common.offset), 2, intensity=common)
     assert np.isfinite(flat).all()
+
+
+def test_an_unknown_model_is_named_and_those_there_are_listed() -> None:
+    with pytest.raises(ModelError, match=r"no model 'durn-heavy' \(bundled: .*durn-light x2, x3, x4"):
+        upscale_slices(np.eye(32)[None], model="durn-heavy")
+    assert upscale_slices(np.eye(32)[None], method="bicubic", model="durn-heavy").shape == (1, 64, 64)

@@ -42,3 +42,19 @@ def test_slices_first_and_back_are_inverse(axis: int) -> None:
     slices = slices_first(voxels, axis)
     assert slices.shape[0] == voxels.shape[2 - axis]
     assert np.array_equal(slices_back(slices, axis), voxels)
+
+
+@pytest.mark.parametrize(
+    ("size", "spacing", "axis"),
+    [
+        ((64, 48, 1), (1.25, 1.48, 1.0), 2),
+        ((64, 48, 1), (1.48, 1.25, 1.0), 2),
+        ((64, 1, 48), (1.25, 1.0, 1.48), 1),
+        ((1, 64, 48), (0.1, 1.25, 1.48), 0),
+        ((64, 48, 5), (1.25, 1.48, 1.0), 1),
+        ((64, 1, 1), (1.25, 1.0, 8.0), 2),
+    ],
+)
+def test_a_single_slice_lies_across_its_axis_of_one_voxel(size: tuple, spacing: tuple, axis: int) -> None:
+    assert slice_axis(np.diag([*spacing, 1]), "auto", size) == axis
+    assert slice_axis(np.diag([*spacing, 1]), "j", size) == 1

@@ -70,7 +70,7 @@ def test_weights_with_one_altered_byte_are_refused(tmp_path: Path, scale: int, s
     content[round(share * (len(content) - 1))] ^= 1 << scale
     (tmp_path / "model.pt").write_bytes(bytes(content))
     with pytest.raises(ModelError, match="damaged or altered"):
-        model_for(scale, tmp_path).load_state_dict()
+        model_for(scale, folder=tmp_path).load_state_dict()
 
 
 class Payload:
@@ -96,7 +96,7 @@ def test_a_payload_in_place_of_weights_is_not_run(weights: Callable, tmp_path: P
     if kind == "within a state dict":
         payload = {**model_for(2).load_state_dict(), "extra": payload}
     content = pickle.dumps(payload) if kind == "plain pickle" else saved_by_torch(payload, zipped="old" not in kind)
-    card = model_for(2, weights(content))
+    card = model_for(2, folder=weights(content))
     with pytest.raises(ModelError, match="something else than tensors"):
         card.load_state_dict()
     assert not mark.exists()
@@ -109,8 +109,8 @@ def test_weights_that_are_no_tensors_end_the_command_in_one_line(
 ) -> None:
     mark = tmp_path / "executed"
     folder = weights(pickle.dumps(Payload(mark)))
-    card = model_for(2, folder)
-    monkeypatch.setattr("DURNSuperResLib.core.engine.model_for", lambda _: card)
+    card = model_for(2, folder=folder)
+    monkeypatch.setattr("DURNSuperResLib.core.engine.model_for", lambda *_: card)
     assert main(["upscale", str(volume(tmp_path / "a.nrrd")), "-o", str(tmp_path / "out.nrrd")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert not mark.exists()

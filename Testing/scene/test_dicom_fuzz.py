@@ -14,8 +14,8 @@ import pytest
 from numpy.random import Generator
 
 from dicoms import GAP, NORMAL, ORIGIN, enhanced, image, pixels_of, save, write_cine
+from DURNSuperResLib.scene.dicom.frames import TRIGGER_TAGS as TRIGGERS
 from DURNSuperResLib.scene.dicom.frames import quiet_pydicom
-from DURNSuperResLib.scene.dicom.phases import TRIGGERS
 from DURNSuperResLib.scene.dicom.pixels import PixelReader
 from DURNSuperResLib.scene.dicom.plain import DicomError
 from DURNSuperResLib.scene.dicom.stacks import Stack, contents_of

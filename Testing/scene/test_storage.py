@@ -15,6 +15,7 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from DURNSuperResLib.cli import main
 from DURNSuperResLib.scene.nodes import ijk_to_ras_of
 from DURNSuperResLib.scene.nrrd import read_header
 from DURNSuperResLib.scene.storage import InputError, OutputError, check_output, read_volume, write_volume
@@ -255,3 +256,65 @@ def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(OutputError, match=reason):
             check_output(path, overwrite=True)
+
+
+def test_what_a_folder_holds_is_judged_as_everywhere(stack: Path) -> None:
+    """By the plain way, too, which ``compare`` and ``demo`` take."""
+    stack.chmod(0o755)
+    paths = sorted(stack.iterdir())
+    (stack / f"._{paths[0].name}.dcm").write_bytes(bytes.fromhex("00051607") + bytes(500))
+    assert read_volume(stack).GetImageData().GetDimensions() == (256, 256, 5)
+    edited(paths[0], PhotometricInterpretation="PALETTE COLOR")
+    with pytest.raises(InputError, match="a colour image"):
+        read_volume(stack)
+    edited(paths[0], PhotometricInterpretation="MONOCHROME2", ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"])
+    with pytest.raises(InputError, match="a mosaic"):
+        read_volume(stack)
+
+
+def test_a_volume_is_not_named_as_a_sequence(
+    make_node: Callable, heart_slices: NDArray, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    node = make_node(heart_slices)
+    with pytest.raises(OutputError, match="named as a sequence"):
+        write_volume(node, tmp_path / "a.seq.nrrd")
+    write_volume(node, tmp_path / "a.nrrd")
+    output = tmp_path / "out.seq.nrrd"
+    assert main(["upscale", str(tmp_path / "a.nrrd"), "-o", str(output), "--method", "bicubic"]) == 1
+    assert "named as a sequence" in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint64"])
+@pytest.mark.parametrize("ending", [".nrrd", ".mha", ".nii"])
+def test_a_type_that_cannot_be_kept_is_named_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture, dtype: str, ending: str
+) -> None:
+    path = write_image(tmp_path / f"a{ending}", (np.arange(600) % 97).reshape(3, 10, 20).astype(dtype))
+    command = ["upscale", str(path), "-o", str(tmp_path / "out.nrrd"), "--method", "bicubic", "--keep-type"]
+    assert main([*command, "--verbose"]) == 1
+    text = capsys.readouterr().err
+    assert f"has voxels of the type {dtype}, which cannot be written; leave --keep-type away" in text
+    assert "read_volume" not in text  # it was not even read
+    assert main(command[:-1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("dtype", "offset"), [("int32", 10**9), ("uint32", 2**31), ("int32", -(2**28)), ("float64", 1e9)]
+)
+@pytest.mark.parametrize("cine", [False, True])
+def test_large_values_keep_their_units_with_their_type(tmp_path: Path, dtype: str, offset: int, cine: bool) -> None:
+    small = (200 * np.random.default_rng(3).random((3, 20, 24))).round()
+    names = []
+    for n, shift in enumerate((0, offset)):
+        voxels = (small + shift).astype(dtype)
+        image = sitk.GetImageFromArray(voxels)
+        image = sitk.JoinSeries([image, image + 1]) if cine else image
+        source, output = tmp_path / f"in{n}.nrrd", tmp_path / f"out{n}{'.seq' if cine else ''}.nrrd"
+        sitk.WriteImage(image, str(source))
+        command = ["upscale", str(source), "-o", str(output), "--method", "bicubic", "--keep-type", "--quiet"]
+        assert main(command) == 0
+        names.append(output)
+    found, wanted = (sitk.GetArrayFromImage(sitk.ReadImage(str(name))).astype(np.float64) for name in names[::-1])
+    lowest = 0 if dtype.startswith("u") else None  # which clips the undershoot of the small ones
+    assert np.abs(np.clip(found - offset, lowest, None) - wanted).max() <= 1.0

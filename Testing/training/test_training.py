@@ -13,16 +13,18 @@ import torch
 import yaml
 
 from DURNSuperResLib.core.network.models import ModelCard
+from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from DURNSuperResLib.core.signal.kspace import kspace_truncate, zero_fill
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.quality import psnr
 from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 from Training import export as exporting
 from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
+from Training.losses import image_loss
 from Training.shapes import SIZES, ellipses
-from Training.study import steps_of
-from Training.task import OPTIMIZERS, trained_network
-from Training.train import train
+from Training.start import take_over
+from Training.task import OPTIMIZERS, DurnTask, steps_of, trained_network
+from Training.train import main, train
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").rglob("*.yaml"))
 
@@ -158,7 +160,7 @@ def test_a_run_resumes_and_becomes_a_model(
     config_file.write_text(yaml.safe_dump(config))
     monkeypatch.setattr(exporting, "WEIGHTS_FOLDER", tmp_path)
     monkeypatch.setattr(exporting, "CURVES_FOLDER", tmp_path / "curves")
-    monkeypatch.setattr(exporting, "_quality", lambda scale, _: {"scale": scale})
+    monkeypatch.setattr(exporting, "_quality", lambda scale, model, _: {"scale": scale, "model": model})
     exporting.export(run / "last.ckpt", config_file, "tiny-x2", tiny_data)
     other = tmp_path / "other.yaml"
     other.write_text(yaml.safe_dump({**config, "architecture": {**config["architecture"], "scale": 3}}))
@@ -170,7 +172,7 @@ def test_a_run_resumes_and_becomes_a_model(
     assert card.details["training"]["optimizer"] == optimizer
     assert card.details["training"]["hours"] >= 0
     assert (tmp_path / "curves" / "tiny-x2.png").read_bytes().startswith(b"\x89PNG")
-    assert card.details["quality"] == {"scale": 2}
+    assert card.details["quality"] == {"scale": 2, "model": "tiny"}
     assert all(isinstance(value, torch.Tensor) for value in card.load_state_dict().values())
 
 
@@ -198,3 +200,90 @@ def test_the_checkpoint_is_the_last_even_where_an_earlier_one_was_better(
     curve = [entry["psnr_bicubic"] for entry in json.loads((tmp_path / "record.json").read_text())["curve"]]
     assert curve[-1] < curve[0] - 0.1
     assert steps_of(tmp_path / "last.ckpt") == 20
+
+
+@pytest.mark.parametrize("urns", [1, 2])
+def test_a_wider_network_begins_with_what_a_narrow_one_computes(tmp_path: Path, urns: int) -> None:
+    narrow, wide = (
+        Durn(DurnConfig(scale=2, channels=channels, urns=urns, bicubic_skip=True))
+        for channels in [(4, 8, 4), (6, 16, 6)]
+    )
+    torch.save(narrow.state_dict(), tmp_path / "narrow.pt")
+    image = torch.rand(1, 1, 20, 24)
+    assert not torch.allclose(wide(image), narrow(image), atol=1e-3)
+    take_over(wide, tmp_path / "narrow.pt", widen=True)
+    torch.testing.assert_close(wide(image), narrow(image))
+    new_features = wide.initial(image)[:, 4:]
+    assert new_features.std() > 0.01  # fresh channels have something to tell once a later layer listens
+
+
+def test_the_rate_stays_until_the_cooldown_and_the_stable_checkpoint_stays_behind(
+    tiny_data: Path, tmp_path: Path, tiny_config: dict
+) -> None:
+    config = {**tiny_config, "cooldown": 4, "max_steps": 8}
+    train(config, tiny_data, tmp_path / "run")
+    assert (steps_of(tmp_path / "run" / "stable.ckpt"), steps_of(tmp_path / "run" / "last.ckpt")) == (4, 8)
+    rates = [DurnTask(**_task_options(config))._rate(step) for step in range(1, 9)]
+    assert rates[:4] == [1.0] * 4
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[4] < 1
+    assert rates[7] == 0
+
+
+def _task_options(config: dict) -> dict:
+    names = ("architecture", "learning_rate", "warmup_steps", "max_steps", "cooldown")
+    return {"validation_names": ["bicubic"], **{name: config[name] for name in names}}
+
+
+def test_a_cooled_branch_leaves_the_run_as_it_was(
+    tiny_data: Path, tmp_path: Path, tiny_config: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The branch goes on with the optimiser's state and the curve; the run can be resumed as if it had never been."""
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump({**tiny_config, "cooldown": 50, "max_steps": 100}))
+    run, branch = tmp_path / "run", tmp_path / "branch"
+    arguments = [str(tmp_path / "tiny.yaml"), "--data", str(tiny_data), "--output"]
+    main([*arguments, str(run), "--max-steps", "4"])
+    before = (run / "last.ckpt").read_bytes()
+    with pytest.raises(SystemExit):
+        main([*arguments, str(branch), "--cool-for", "2"])
+    main([*arguments, str(branch), "--branch-from", str(run / "last.ckpt"), "--cool-for", "2"])
+    assert (run / "last.ckpt").read_bytes() == before
+    assert steps_of(branch / "last.ckpt") == 6
+    assert [entry["step"] for entry in json.loads((branch / "record.json").read_text())["curve"]] == [2, 4, 6]
+
+
+def test_a_resumed_run_sees_other_patches(phantom: np.ndarray) -> None:
+    first, again, resumed = (
+        next(iter(PatchBatches([([phantom[0]], 1.0)], {"bicubic": 1.0}, 2, patch=24, batch=4, seed=seed)))[0]
+        for seed in (7, 7, [7, 500])
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, resumed)
+
+
+def test_the_fourier_loss_counts_what_l1_counts_less(phantom: np.ndarray) -> None:
+    """A weight of nothing is the paper's L1; of two errors of one L1, the periodic one has the smaller spectrum."""
+    truth = torch.from_numpy(phantom[:, None].astype(np.float32))
+    image = truth + 0.01
+    assert image_loss(image, truth) == torch.nn.functional.l1_loss(image, truth)
+    scattered = truth + 0.01 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0)).sign()
+    assert image_loss(scattered, truth).item() == pytest.approx(image_loss(image, truth).item(), rel=1e-3)
+    assert image_loss(scattered, truth, 0.1) > 1.05 * image_loss(image, truth, 0.1)
+
+
+def test_a_student_is_measured_against_its_teacher(tiny_data: Path, tmp_path: Path, tiny_config: dict) -> None:
+    """A student equal to its teacher has nothing to learn from it, only from the truth."""
+    train(tiny_config, tiny_data, tmp_path)
+    checkpoint = tmp_path / "last.ckpt"
+    low, truth = torch.rand(2, 1, 12, 12), torch.rand(2, 1, 24, 24)
+    losses = []
+    for share in (0.0, 0.25, 1.0):
+        options = {**_task_options({**tiny_config, "cooldown": None}), "teacher": str(checkpoint)}
+        task = DurnTask(**options, teacher_share=share)
+        take_over(task.network, checkpoint)
+        task.log = lambda *_, **__: None  # type: ignore[method-assign]
+        losses.append(task.training_step((low, truth), 0).item())
+        assert not any("teacher" in name for name in task.state_dict())
+    assert losses[0] > 0.1
+    assert losses[1] == pytest.approx(0.75 * losses[0])
+    assert losses[2] == pytest.approx(0, abs=1e-6)

@@ -56,23 +56,26 @@ class Cohort:
     set_aside: dict[str, int]
 
 
-def find_jobs(folder: Path, output: Path, *, to_dicom: bool = False) -> Cohort:
+def find_jobs(folder: Path, output: Path, *, to_dicom: bool = False, order: str = "auto") -> Cohort:
     """Find everything below ``folder`` that can be upscaled.
 
     Args:
         folder: of any depth and mixture.
         output: where the results go; not searched, nor is any other folder of batch results.
         to_dicom: write stacks of DICOM images as DICOM series, one folder each, not as files.
+        order: what orders the phases of DICOM cines, as :func:`~..scene.dicom.stacks.contents_of`.
     """
-    from ..scene.dicom.frames import Aside, files_below, read_frames
+    from ..scene.dicom.frames import LEADS_BACK, Aside, read_frames
+    from ..scene.dicom.reading import files_below, is_apple_double
     from ..scene.storage import READABLE
 
     jobs: list[Job] = []
     frames: list[Frame] = []
     asides: list[Aside] = []
     inside = output.is_relative_to(folder) and output != folder
-    for path in files_below(folder):
-        if (inside and path.is_relative_to(output)) or path.name.startswith("."):
+    not_entered: list[Path] = []
+    for path in files_below(folder, not_entered):
+        if (inside and path.is_relative_to(output)) or is_apple_double(path):
             continue
         if path.name.lower().endswith(READABLE):
             jobs.append(_file_job(path, folder))
@@ -82,7 +85,8 @@ def find_jobs(folder: Path, output: Path, *, to_dicom: bool = False) -> Cohort:
             asides.append(found)
         else:
             frames += found or []
-    studies, set_aside = _dicom_jobs(folder, frames, asides, to_dicom)
+    asides += [Aside(path, LEADS_BACK, False) for path in not_entered]
+    studies, set_aside = _dicom_jobs(folder, frames, asides, to_dicom, order)
     return Cohort(tuple(sorted(_told_apart(jobs + studies), key=lambda job: job.name)), set_aside)
 
 
@@ -128,7 +132,7 @@ def output_name(name: str, *, cine: bool = False) -> str:
     from ..scene.sequence_storage import SEQUENCE_ENDING, WRITABLE, ending
 
     known = ending(Path(name))
-    wanted = IN_ONE_FILE.get(known, known)
+    wanted = IN_ONE_FILE.get(known, ".nrrd" if known == SEQUENCE_ENDING and not cine else known)
     return name[: -len(known)] + (SEQUENCE_ENDING if cine and wanted not in WRITABLE else wanted)
 
 
@@ -148,7 +152,7 @@ def _data_files(header: Path) -> list[Path]:
 
 
 def _dicom_jobs(
-    folder: Path, frames: list[Frame], asides: list[Aside], to_dicom: bool
+    folder: Path, frames: list[Frame], asides: list[Aside], to_dicom: bool, order: str
 ) -> tuple[list[Job], dict[str, int]]:
     from ..scene.dicom.stacks import contents_from
 
@@ -158,7 +162,7 @@ def _dicom_jobs(
     for unit in study_folders(frames):
         images = [image for image in frames if image.path.is_relative_to(unit)]
         left = [aside for aside in left if not aside.path.is_relative_to(unit)]
-        contents = contents_from(unit, images, [a for a in asides if a.path.is_relative_to(unit)], 0)
+        contents = contents_from(unit, images, [a for a in asides if a.path.is_relative_to(unit)], 0, order)
         jobs += [_stack_job(stack, unit, folder, to_dicom) for stack in contents.stacks]
         set_aside.update(aside.reason for aside in contents.asides if not aside.damaged)
     set_aside.update(aside.reason for aside in left if not aside.damaged)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import logging
 import platform
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.monitor import Cancelled, IsCancelled
 from ..core.network.models import model_for
+from ..core.told import warnings_kept
 from ..version import LEDGER_FOLDER, __version__
 from .jobs import Job, digest_of
 from .ledger import BatchError, Ledger, here
@@ -80,7 +80,7 @@ class Plan:
 
 
 def _model_of(options: dict[str, Any]) -> str:
-    return "" if options["method"] == "bicubic" else model_for(options["scale"]).sha256
+    return "" if options["method"] == "bicubic" else model_for(options["scale"], options["model"]).sha256
 
 
 def foresee(job: Job, plan: Plan) -> Outcome:
@@ -111,7 +111,7 @@ def run_job(job: Job, plan: Plan, work: Work, cancelled: IsCancelled | None = No
         Cancelled: ``cancelled`` answered yes; nothing is left of the job.
     """
     start = time.monotonic()
-    with _one_job_at_a_time, _warnings_kept() as warnings:
+    with _one_job_at_a_time, warnings_kept() as warnings:
         try:
             state, text = _attempt(job, plan, work, cancelled)
         except Cancelled:
@@ -163,24 +163,3 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"the Python package {error.name} is missing on {platform.node()}"
     return " ".join(str(error).split()) or type(error).__name__
-
-
-class _Keeper(logging.Handler):
-    def __init__(self, kept: list[str]) -> None:
-        super().__init__(logging.WARNING)
-        self._kept = kept
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._kept.append(record.getMessage())
-
-
-@contextlib.contextmanager
-def _warnings_kept() -> Iterator[list[str]]:
-    """The warnings that are logged within."""
-    kept: list[str] = []
-    keeper = _Keeper(kept)
-    logging.getLogger().addHandler(keeper)
-    try:
-        yield kept
-    finally:
-        logging.getLogger().removeHandler(keeper)

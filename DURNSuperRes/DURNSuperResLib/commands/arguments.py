@@ -12,6 +12,7 @@ DEFAULTS = Upscaling()
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "scale": {"type": int, "choices": SCALES, "help": "in-plane magnification (2)"},
     "method": {"choices": METHODS, "help": "the network, or bicubic interpolation (durn)"},
+    "model": {"metavar": "NAME", "help": f"which network, of those that models lists ({DEFAULTS.model})"},
     "device": {"choices": DEVICES, "help": "where the network runs (auto)"},
     "precision": {"choices": PRECISIONS, "help": "of the network's arithmetic (auto)"},
     "slice_axis": {"choices": SLICE_AXES, "help": "axis across the slices (auto)"},

@@ -33,7 +33,7 @@ def batch(options: argparse.Namespace) -> None:
         BatchError: a job failed, or the folder of outputs is in use.
     """
     plan, folder = _plan(options), Path(os.path.abspath(options.input))
-    cohort = find_jobs(folder, plan.output, to_dicom=options.as_dicom)
+    cohort = find_jobs(folder, plan.output, to_dicom=options.as_dicom, order=options.order)
     for reason, count in cohort.set_aside.items():
         logging.info("set aside: %d %s: %s", count, "file" if count == 1 else "files", reason)
     if not cohort.jobs:

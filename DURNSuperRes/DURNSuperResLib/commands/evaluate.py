@@ -7,7 +7,7 @@ import json
 import logging
 from typing import Any
 
-from ..core.network.models import available_models
+from ..core.network.models import families, model_for
 from ..core.options import INTERPOLATED, SCALES
 from ..core.signal.degradation import INTERPOLATIONS
 from ..evaluation.methods import methods_for
@@ -28,9 +28,13 @@ def evaluate(options: argparse.Namespace) -> None:
 
     Raises:
         ValueError: wrong combination of options, or the calibration rows do not come out.
+        ModelError: no such model.
     """
     if not options.verbose:
         logging.getLogger(__package__.partition(".")[0]).setLevel(logging.WARNING)  # not a line for each slice
+    scales = options.scale or [scale for scale in SCALES if options.model in families(scale)] or SCALES
+    for scale in scales:
+        model_for(scale, options.model)
     test_sets = _test_sets(options)
     degradations = [name for way in options.degradation or ["bicubic"] for name in _ways(way)]
     if options.protocol == "targets":
@@ -40,10 +44,11 @@ def evaluate(options: argparse.Namespace) -> None:
     for test_set in test_sets:
         for degradation in degradations:
             table = results.setdefault(test_set.name, {}).setdefault(degradation, {})
-            for scale in options.scale or SCALES:
-                table[f"x{scale}"] = _table(test_set, degradation, scale, options.per_patient, options.uncertainty)
+            for scale in scales:
+                table[f"x{scale}"] = _table(test_set, degradation, scale, options)
                 if options.uncertainty:
-                    rankings[f"{test_set.name} {degradation} x{scale}"] = _ranking(test_set, degradation, scale)
+                    place = f"{test_set.name} {degradation} x{scale}"
+                    rankings[place] = _ranking(test_set, degradation, scale, options.model)
     if options.json:
         content = _plain(results) | ({"uncertainty": _plain_rankings(rankings)} if rankings else {})
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -67,27 +72,25 @@ def _ways(degradation: str) -> list[str]:
     return list(INTERPOLATIONS) if degradation == INTERPOLATED else [degradation]
 
 
-def _table(test_set: TestSet, degradation: str, scale: int, per_patient: bool, all_orientations: bool) -> list[Score]:
-    bundled = {card.scale for card in available_models()}
-    names = [
-        name for name in methods_for(degradation, all_orientations) if scale in bundled or not name.startswith("durn")
-    ]
-    scores = score(test_set, scale, degradation, names)
+def _table(test_set: TestSet, degradation: str, scale: int, options: argparse.Namespace) -> list[Score]:
+    names = methods_for(degradation, options.uncertainty)
+    scores = score(test_set, scale, degradation, names, options.model)
     own_band = [""] * len(scores)
     title = "mean PSNR dB, SSIM, edge sharpness"
     if degradation in INTERPOLATIONS:
         title += ", and PSNR dB with the truth in its own measured band"
-        own_band = [f"{row.means[0]:>8.2f}" for row in score(in_own_band(test_set), scale, degradation, names)]
+        in_band = score(in_own_band(test_set), scale, degradation, names, options.model)
+        own_band = [f"{row.means[0]:>8.2f}" for row in in_band]
     print(f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; {title}")
     for row, own in zip(scores, own_band, strict=True):
         print(_line(row.method, row, 2, 24) + own)
-        for patient, its in row.by_patient().items() if per_patient else ():
+        for patient, its in row.by_patient().items() if options.per_patient else ():
             print(_line(patient, its, 4, 22))
     return scores
 
 
-def _ranking(test_set: TestSet, degradation: str, scale: int) -> tuple[list[Ranking], Coverage]:
-    rows, coverage = rank_uncertainty(test_set, scale, degradation)
+def _ranking(test_set: TestSet, degradation: str, scale: int, model: str) -> tuple[list[Ranking], Coverage]:
+    rows, coverage = rank_uncertainty(test_set, scale, degradation, model)
     print(
         f"{test_set.name}, {degradation}, x{scale}: where the errors are; mean rank correlation with the true absolute "
         "error, mean area under the sparsification curve (random: 1)"

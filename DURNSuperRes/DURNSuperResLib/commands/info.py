@@ -21,7 +21,7 @@ def info(options: argparse.Namespace) -> None:
     if options.input.is_dir():
         from ..scene.dicom.stacks import contents_of
 
-        contents = contents_of(options.input)
+        contents = contents_of(options.input, options.order)
         if options.json:
             print(json.dumps(_of_contents(contents), indent=2))
         else:

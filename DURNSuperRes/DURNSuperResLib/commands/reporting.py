@@ -162,12 +162,12 @@ def _rows(done: Done, uncertainty: vtkMRMLNode | None) -> list[Row]:
     """Three slices of the middle phase, or fewer if there are not so many."""
     from slicer.util import arrayFromVolume
 
-    from ..core.geometry import slice_axis, slices_first
-    from ..scene.nodes import ijk_to_ras_of
+    from ..core.geometry import slices_first
+    from ..scene.nodes import axis_across
 
     phase = len(_items(done.source)) // 2
     source = _items(done.source)[phase]
-    axis = slice_axis(ijk_to_ras_of(source), done.how.slice_axis)
+    axis = axis_across(source, done.how.slice_axis)
     nodes = [done.source, done.result, *([] if uncertainty is None else [uncertainty])]
     before, after, *half_width = (slices_first(arrayFromVolume(_items(node)[phase]), axis) for node in nodes)
     chosen = sorted({round(share * (len(before) - 1)) for share in (0.25, 0.5, 0.75)})

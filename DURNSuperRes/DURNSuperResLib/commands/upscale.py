@@ -108,7 +108,8 @@ def _volume_file(order: Order) -> Done:
     from ..scene import storage
 
     options = order.options
-    _check_outputs(options, storage.check_output)
+    _check_outputs(options, storage.check_volume_output)
+    storage.check_kept_type(options.input, order.how.keep_type)
     source = storage.read_volume(options.input)
     result = _upscaled_volume(source, order)
     storage.write_volume(result, options.output, overwrite=options.overwrite)
@@ -117,9 +118,11 @@ def _volume_file(order: Order) -> Done:
 
 def _cine_file(order: Order) -> Done:
     from ..scene import sequence_storage
+    from ..scene.storage import check_kept_type
 
     options = order.options
     _check_outputs(options, sequence_storage.check_sequence_output)
+    check_kept_type(options.input, order.how.keep_type)
     source = sequence_storage.read_sequence(options.input)
     result = _upscaled_sequence(source, order)
     sequence_storage.write_sequence(result, options.output, overwrite=options.overwrite)
@@ -150,14 +153,17 @@ def _write_uncertainty(done: Done, options: argparse.Namespace) -> None:
 
 
 def _from_dicom(order: Order) -> Done:
-    from ..scene.dicom.stacks import choose_stack, contents_of
+    from ..scene.dicom.stacks import beside_of, choose_stack, contents_of
 
     options = order.options
-    stack = choose_stack(contents_of(options.input), options.series)
+    contents = contents_of(options.input, options.order)
+    stack = choose_stack(contents, options.series)
     if options.images is not None and {image.path for image in stack.every_frame} != set(options.images):
         raise ValueError(f"{options.input} has changed since its stacks were listed; run it again")
     for note in stack.notes:
         logging.warning("%s: %s", options.input, note)
+    if options.images is None and (beside := beside_of(contents)):
+        logging.info("%s: beside it %s; durn-superres info lists them", options.input, beside)
     return _dicom_cine(stack, order) if stack.phases > 1 else _dicom_static(stack, order)
 
 
@@ -185,7 +191,7 @@ def _dicom_static(stack: Stack, order: Order) -> Done:
 
     options = order.options
     to_folder = _is_folder(options, storage.WRITABLE)
-    _check_outputs(options, storage.check_output, to_folder)
+    _check_outputs(options, storage.check_volume_output, to_folder)
     order = order.across(_across(options, to_folder))
     source = load_static(stack)
     result = _upscaled_volume(source, order)
@@ -230,6 +236,7 @@ def _write_dicom(stack: Stack, item: Callable[[int], Any], order: Order) -> None
         order.options.output,
         scale=order.how.scale,
         method=order.how.method,
+        model=order.how.model,
         overwrite=order.options.overwrite,
     )
 
@@ -263,12 +270,11 @@ def _prepare(source: vtkMRMLNode, volumes: list[vtkMRMLScalarVolumeNode], option
 
 
 def _check_slices(node: vtkMRMLScalarVolumeNode, order: Order) -> None:
-    from ..core.geometry import slice_axis
-    from ..scene.nodes import ijk_to_ras_of
+    from ..scene.nodes import axis_across
     from ..scene.storage import InputError
 
     size = node.GetImageData().GetDimensions()
-    if size[slice_axis(ijk_to_ras_of(node), order.how.slice_axis)] == 1 and not order.options.single_slice:
+    if size[axis_across(node, order.how.slice_axis)] == 1 and not order.options.single_slice:
         extent, path = " x ".join(map(str, size)), order.options.input
         raise InputError(f"{path} holds one slice ({extent}), not a stack; give --single-slice to upscale it")
 

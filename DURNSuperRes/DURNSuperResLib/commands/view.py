@@ -18,7 +18,7 @@ def view(options: argparse.Namespace) -> None:
     if options.uncertainty is not None and options.b is None:
         raise ValueError("--uncertainty is of the upscaled image B, and none is given")
     session = Session(options.slice_axis)
-    session.open(options.a, options.b, options.uncertainty, series=options.series)
+    session.open(options.a, options.b, options.uncertainty, series=options.series, order=options.order)
     if not is_loopback(options.host):
         logging.warning("%s can be reached from other machines, and what is sent is not encrypted", options.host)
 

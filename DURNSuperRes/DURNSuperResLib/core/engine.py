@@ -89,8 +89,8 @@ def enlarge(
 
     Raises:
         ValueError: slices that cannot be used; for ``durn`` without ``intensity`` also constant slices.
-        ModelError: no weights for the scale, or weights that are missing, truncated or altered; an uncertainty is asked
-            for, and the model states none.
+        ModelError: no such model or none for the scale, or weights that are missing, truncated or altered; an
+            uncertainty is asked for, and the model states none.
         DeviceError: CUDA was asked for and does not work here.
         ModuleNotFoundError: ``durn`` without torch installed.
         Cancelled: the monitor was told to stop.
@@ -109,7 +109,7 @@ def enlarge(
 
 
 def _durn(stack: NDArray, intensity: IntensityMap, measured: Measured, how: Upscaling, monitor: Monitor) -> Enlarged:
-    card = model_for(how.scale)
+    card = model_for(how.scale, how.model)
     bars = _error_bars(card, intensity, how)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
     from .network.inference import run_model  # torch comes in here and nowhere earlier

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,11 +20,12 @@ def voxel_spacing(ijk_to_ras: ArrayLike) -> NDArray[np.float64]:
     return np.linalg.norm(np.asarray(ijk_to_ras, dtype=np.float64)[:3, :3], axis=0)
 
 
-def slice_axis(ijk_to_ras: ArrayLike, choice: str = "auto") -> int:
+def slice_axis(ijk_to_ras: ArrayLike, choice: str = "auto", size: Sequence[int] | None = None) -> int:
     """The axis across slices, 0, 1 or 2 for i, j or k.
 
-    ``auto`` takes the third axis unless another is spaced more widely than both others by over 5 %, since slices of a
-    stack lie further apart than the pixels within them.
+    ``auto`` takes the only axis of extent 1, if ``size`` (i, j, k) is given and there is one: the spacing across a
+    single slice is often unknown. Else it takes the third axis unless another is spaced more widely than both others by
+    over 5 %, since slices of a stack lie further apart than the pixels within them.
 
     >>> slice_axis(np.diag([1.4, 8.0, 1.4, 1.0]))
     1
@@ -36,6 +39,8 @@ def slice_axis(ijk_to_ras: ArrayLike, choice: str = "auto") -> int:
         return AXES.index(choice)
     if choice != "auto":
         raise ValueError(f"slice axis must be auto, i, j or k, not {choice!r}")
+    if size is not None and list(size).count(1) == 1:
+        return list(size).index(1)
     spacing = voxel_spacing(ijk_to_ras)
     second, first = np.sort(spacing)[-2:]
     return int(np.argmax(spacing)) if first > THICK_RATIO * second else 2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 METHOD_LABELS = {"durn": "DURN", "bicubic": "bicubic"}  # as people write them
 METHODS = tuple(METHOD_LABELS)
+DEFAULT_MODEL = "durn-light"
 SCALES = (2, 3, 4)
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+PHASE_ORDERS = ("auto", "trigger", "acquisition", "instance")
 SLICE_AXES = ("auto", "i", "j", "k")
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of error bars: the share of the pixels whose interval holds the truth
 DEGRADATION_NAMES = ("bicubic", "kspace", "hamming", "tukey", "partial-fourier", "noise")

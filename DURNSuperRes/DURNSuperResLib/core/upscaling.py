@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .options import DEVICES, LEVELS, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES, given_lines
+from .options import (
+    DEFAULT_MODEL,
+    DEVICES,
+    LEVELS,
+    METHOD_LABELS,
+    METHODS,
+    PRECISIONS,
+    SCALES,
+    SLICE_AXES,
+    given_lines,
+)
 
 
 @dataclass(frozen=True)
@@ -23,9 +33,10 @@ class Upscaling:
 
     Attributes:
         scale: in-plane magnification: 2, 3 or 4.
-        method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device or precision).
+        method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device, precision or model).
         device: ``auto`` takes CUDA if a small computation really runs there, else the CPU; or ``cuda``, ``cpu``.
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
+        model: which network: a family of bundled models, as ``durn-superres models`` lists them.
         best_quality: the mean over the eight flips and rotations of each slice; 8 times slower.
         uncertainty: also give the half-width of each pixel's error bar, from the same pass: an interval that holds what
             an image of ``scale`` times the resolution would show, in the share ``uncertainty_level`` of the pixels.
@@ -47,6 +58,7 @@ class Upscaling:
     method: str = "durn"
     device: str = "auto"
     precision: str = "auto"
+    model: str = DEFAULT_MODEL
     best_quality: bool = False
     uncertainty: bool = False
     uncertainty_level: float = 0.9
@@ -77,8 +89,9 @@ class Upscaling:
 
     @property
     def label(self) -> str:
-        """Method and scale as people write them, for the name of a result."""
-        return f"{METHOD_LABELS[self.method]} x{self.scale}"
+        """Method and scale as people write them, for the name of a result; a model that is not the default by name."""
+        by_name = self.is_durn and self.model != DEFAULT_MODEL
+        return f"{self.model if by_name else METHOD_LABELS[self.method]} x{self.scale}"
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..core.engine import enlarge
 from ..core.network.error_bars import ALL_WAYS
-from ..core.options import LEVELS
+from ..core.options import DEFAULT_MODEL, LEVELS
 from ..core.signal.kspace import resized
 from ..core.signal.measured import Measured
 from ..core.upscaling import Upscaling
@@ -32,14 +32,14 @@ SHOWN_LEVEL = "0.9"
 FAMILIES = ("bicubic", "kspace", "noise")  # degradations that error bars are calibrated for
 
 
-def with_half_width(case: Case, scale: int) -> tuple[FloatArray, FloatArray]:
+def with_half_width(case: Case, scale: int, model: str = DEFAULT_MODEL) -> tuple[FloatArray, FloatArray]:
     """The image that a run makes of a case, clipped to [0, 1], and the half-width of its 90 % interval, both on the
     grid of the truth.
 
     Raises:
         ModelError: a model without error bars.
     """
-    how = Upscaling(scale=scale, uncertainty=True, keep_measured=case.measured is not None)
+    how = Upscaling(scale=scale, model=model, uncertainty=True, keep_measured=case.measured is not None)
     result = enlarge(case.low[None], how, measured=case.measured or Measured.whole(*case.low.shape))
     assert result.half_width is not None
     image, half_width = result.image[0], result.half_width[0]
@@ -50,7 +50,7 @@ def with_half_width(case: Case, scale: int) -> tuple[FloatArray, FloatArray]:
     return np.clip(image, 0, 1).astype(np.float64), half_width.astype(np.float64)
 
 
-def ratios(test_set: TestSet, scale: int, degradation: str) -> dict[str, FloatArray]:
+def ratios(test_set: TestSet, scale: int, degradation: str, model: str = DEFAULT_MODEL) -> dict[str, FloatArray]:
     """True absolute errors over the half-widths that a run gives, of all scored pixels of each patient.
 
     Raises:
@@ -59,7 +59,7 @@ def ratios(test_set: TestSet, scale: int, degradation: str) -> dict[str, FloatAr
     """
     found: dict[str, list[FloatArray]] = {}
     for case in cases_of(test_set, scale, degradation):
-        image, half_width = with_half_width(case, scale)
+        image, half_width = with_half_width(case, scale, model)
         found.setdefault(case.patient, []).append(case.region.of(np.abs(image - case.truth) / half_width))
     return {patient: np.concatenate(parts) for patient, parts in found.items()}
 

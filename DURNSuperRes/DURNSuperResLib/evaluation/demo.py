@@ -19,7 +19,7 @@ from ..core.signal.kspace import kspace_truncate
 from ..core.signal.phantom import SLICE_SPACING_MM, short_axis_phantom
 from ..core.signal.quality import psnr, ssim
 from ..scene.app import current_scene
-from ..scene.nodes import VolumeError, checked_voxels, ijk_to_ras_of
+from ..scene.nodes import VolumeError, axis_across, checked_voxels, ijk_to_ras_of
 from ..scene.storage import check_output, write_volume
 from ..scene.views import compare_picture
 from ..scene.volumes import upscale_volume
@@ -57,7 +57,7 @@ def run_demo(
     for name in OUTPUTS:
         check_output(folder / name, overwrite)
     acquired, truth = _phantom_nodes(scale) if source is None else _truncated_nodes(source, scale)
-    axis = AXES[slice_axis(ijk_to_ras_of(truth))]  # the acquired volume's wider pixels could suggest another
+    axis = AXES[axis_across(truth)]  # the acquired volume's wider pixels could suggest another
     bicubic = upscale_volume(acquired, scale=scale, method="bicubic", slice_axis=axis)
     durn = upscale_volume(acquired, scale=scale, method="durn", device=device, slice_axis=axis, progress=progress)
     nodes = [acquired, truth, bicubic, durn]
@@ -105,7 +105,7 @@ def _node(name: str, voxels: NDArray[np.float32], ijk_to_ras: NDArray[np.float64
 
 
 def _figures(method: str, node: slicer.vtkMRMLScalarVolumeNode, truth_node: slicer.vtkMRMLScalarVolumeNode) -> Figures:
-    axis = slice_axis(ijk_to_ras_of(truth_node))
+    axis = axis_across(truth_node)
     image, truth = (slices_first(slicer.util.arrayFromVolume(volume), axis) for volume in (node, truth_node))
     peak = float(np.percentile(truth, 99.9))
     return Figures(method, float(psnr(image, truth, peak).mean()), float(ssim(image, truth, peak).mean()))

@@ -13,41 +13,47 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..core.engine import enlarge
+from ..core.options import DEFAULT_MODEL
 from ..core.signal.kspace import zero_fill
 from ..core.signal.measured import Measured
 from ..core.signal.resampling import bicubic_upscale
 from ..core.upscaling import Upscaling
 
 FloatArray = NDArray[np.float64]
+Known = Measured | None
 Classical = Callable[[FloatArray, int], FloatArray]
-Network = Callable[[FloatArray, int, Measured | None], FloatArray]
+Network = Callable[[FloatArray, int, Known, str], FloatArray]
 
 MIRRORED_BORDER = 8
 
 
-def durn(image: FloatArray, scale: int, measured: Measured | None = None) -> FloatArray:
+def durn(image: FloatArray, scale: int, measured: Known = None, model: str = DEFAULT_MODEL) -> FloatArray:
     """The product as it is used."""
-    return _enlarged(image, measured, Upscaling(scale=scale, keep_measured=measured is not None))
+    return _enlarged(image, measured, Upscaling(scale=scale, model=model, keep_measured=measured is not None))
 
 
-def _nothing_kept(image: FloatArray, scale: int, measured: Measured | None = None) -> FloatArray:
-    return _enlarged(image, measured, Upscaling(scale=scale, keep_measured=False))
+def _nothing_kept(
+    image: FloatArray, scale: int, measured: Measured | None = None, model: str = DEFAULT_MODEL
+) -> FloatArray:
+    return _enlarged(image, measured, Upscaling(scale=scale, model=model, keep_measured=False))
 
 
-def _all_kept(image: FloatArray, scale: int, measured: Measured | None = None) -> FloatArray:
-    return _enlarged(image, measured, Upscaling(scale=scale))
+def _all_kept(
+    image: FloatArray, scale: int, measured: Measured | None = None, model: str = DEFAULT_MODEL
+) -> FloatArray:
+    return _enlarged(image, measured, Upscaling(scale=scale, model=model))
 
 
-def _as_stored(image: FloatArray, scale: int, _: Measured | None = None) -> FloatArray:
-    return _enlarged(image, None, Upscaling(scale=scale, keep_measured=False))
+def _as_stored(image: FloatArray, scale: int, _: Known = None, model: str = DEFAULT_MODEL) -> FloatArray:
+    return _enlarged(image, None, Upscaling(scale=scale, model=model, keep_measured=False))
 
 
-def _x8(image: FloatArray, scale: int, measured: Measured | None = None) -> FloatArray:
-    how = Upscaling(scale=scale, best_quality=True, keep_measured=measured is not None)
+def _x8(image: FloatArray, scale: int, measured: Known = None, model: str = DEFAULT_MODEL) -> FloatArray:
+    how = Upscaling(scale=scale, model=model, best_quality=True, keep_measured=measured is not None)
     return _enlarged(image, measured, how)
 
 
-def _enlarged(image: FloatArray, measured: Measured | None, how: Upscaling) -> FloatArray:
+def _enlarged(image: FloatArray, measured: Known, how: Upscaling) -> FloatArray:
     found = measured or Measured.whole(*image.shape)
     return enlarge(image[None], how, measured=found).image[0].astype(np.float64)
 

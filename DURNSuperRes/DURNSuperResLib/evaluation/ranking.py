@@ -13,6 +13,7 @@ from ..core.engine import enlarge
 from ..core.network.ensemble import ORIENTATIONS
 from ..core.network.error_bars import ALL_WAYS
 from ..core.network.models import ModelCard, model_for
+from ..core.options import DEFAULT_MODEL
 from ..core.signal.measured import Measured
 from ..core.signal.quality import gradient_magnitude, rank_correlation, sparsification_area
 from ..core.upscaling import Upscaling
@@ -57,7 +58,9 @@ class Coverage:
         return float(np.mean(list(self.patients.values())))
 
 
-def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> tuple[list[Ranking], Coverage]:
+def rank_uncertainty(
+    test_set: TestSet, scale: int, degradation: str, model: str = DEFAULT_MODEL
+) -> tuple[list[Ranking], Coverage]:
     """Error bars, spread over eight orientations, gradient magnitude and the true error itself as orders of DURN's
     errors; and what the error bars cover.
 
@@ -65,17 +68,17 @@ def rank_uncertainty(test_set: TestSet, scale: int, degradation: str) -> tuple[l
         ValueError: a slice too small to be reduced.
         ModelError: a model without error bars.
     """
-    card = model_for(scale)
+    card = model_for(scale, model)
     found: dict[str, list[tuple[float, float]]] = {}
     inside: dict[str, list[FloatArray]] = {}
     by_place: dict[str, list[FloatArray]] = {}
     for case in cases_of(test_set, scale, degradation):
-        image, half_width = with_half_width(case, scale)
+        image, half_width = with_half_width(case, scale, model)
         half_width = half_width * without_patient(card, case.patient)
         error = np.abs(image - case.truth)
         orders = {HALF_WIDTH: half_width, GRADIENT: gradient_magnitude(image), TRUE_ERROR: error}
         if image.shape[0] == scale * case.low.shape[0]:
-            orders[EIGHT_PASSES] = _spread(case, scale)
+            orders[EIGHT_PASSES] = _spread(case, scale, model)
         for name, order in orders.items():
             found.setdefault(name, []).append(_figures(case.region.of(error), case.region.of(order)))
         covered = (error <= half_width).astype(np.float64)
@@ -123,10 +126,10 @@ def _figures(error: FloatArray, order: FloatArray) -> tuple[float, float]:
     return rank_correlation(error, order), sparsification_area(error, order)
 
 
-def _spread(case: Case, scale: int) -> FloatArray:
+def _spread(case: Case, scale: int, model: str) -> FloatArray:
     """Standard deviation over the eight flips and rotations of a case: what error bars were before."""
     measured = case.measured or Measured.whole(*case.low.shape)
-    how = Upscaling(scale=scale, keep_measured=case.measured is not None)
+    how = Upscaling(scale=scale, model=model, keep_measured=case.measured is not None)
     images = []
     for flip, turns in ORIENTATIONS:
         seen = np.rot90(case.low, turns)

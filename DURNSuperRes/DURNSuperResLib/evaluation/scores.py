@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.options import DEFAULT_MODEL
 from ..core.signal.kspace import resized
 from ..core.signal.quality import edge_sharpness, psnr, ssim
 from .methods import CLASSICAL, METHODS, NETWORKS, STORED
@@ -42,7 +43,13 @@ class Score:
         }
 
 
-def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str] = METHODS) -> list[Score]:
+def score(
+    test_set: TestSet,
+    scale: int,
+    degradation: str,
+    methods: Iterable[str] = METHODS,
+    model: str = DEFAULT_MODEL,
+) -> list[Score]:
     """Score methods on a test set.
 
     Args:
@@ -52,6 +59,7 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
             the set has a centre crop, all others are protocol C. Of the names out of ``INTERPOLATIONS`` results are
             brought back to the grid of the truth.
         methods: names out of :data:`~.methods.CLASSICAL` and :data:`~.methods.NETWORKS`; ``stored`` of interpolations.
+        model: which network ``durn`` and its variants are.
 
     Raises:
         ValueError: a slice too small to be reduced.
@@ -59,16 +67,16 @@ def score(test_set: TestSet, scale: int, degradation: str, methods: Iterable[str
     cases = cases_of(test_set, scale, degradation)
     results = []
     for name in methods:
-        values = np.array([_figures(_result(name, case, scale), case.truth, case.region) for case in cases])
+        values = np.array([_figures(_result(name, case, scale, model), case.truth, case.region) for case in cases])
         results.append(Score(name, tuple(case.patient for case in cases), *values.T))
     return results
 
 
-def _result(name: str, case: Case, scale: int) -> FloatArray:
+def _result(name: str, case: Case, scale: int, model: str) -> FloatArray:
     if name == STORED:
         return case.low
     classical = CLASSICAL.get(name)
-    result = classical(case.low, scale) if classical else NETWORKS[name](case.low, scale, case.measured)
+    result = classical(case.low, scale) if classical else NETWORKS[name](case.low, scale, case.measured, model)
     return result if case.low.shape != case.truth.shape else resized(result, *case.truth.shape)
 
 

@@ -26,8 +26,7 @@ def load_cine(stack: Stack) -> slicer.vtkMRMLSequenceNode:
     for number, time in enumerate(stack.times):
         add_item(sequence, reader.phase(number), stack.ijk_to_ras, f"{time:g}" if not stack.timed else f"{time:.3f}")
     sequence.SetName(current_scene().GenerateUniqueName(sequence.GetName()))
-    _describe(sequence, stack)
-    return current_scene().AddNode(sequence)
+    return described(current_scene().AddNode(sequence), stack)
 
 
 def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
@@ -42,17 +41,17 @@ def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
     slicer.util.updateVolumeFromArray(node, voxels)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(stack.ijk_to_ras))
     node.CreateDefaultDisplayNodes()
-    _describe(node, stack)
-    return node
+    return described(node, stack)
 
 
-def _describe(node: slicer.vtkMRMLNode, stack: Stack) -> None:
-    """Let a node know what its DICOM headers say of the kind of image and of its acquisition."""
+def described(node: slicer.vtkMRMLNode, stack: Stack) -> slicer.vtkMRMLNode:
+    """Let a node know what its DICOM headers say of the kind of image and of its acquisition, for its examination."""
     kind, modality, sequence = stack.first.kind[:3]
     values = {"ImageType": f"\\\\{kind}" if kind else "", "Modality": modality, "ScanningSequence": sequence}
     for name, value in (values | header_of(stack.first.path)).items():
         if value:
             node.SetAttribute(f"{DICOM_PREFIX}{name}", value)
+    return node
 
 
 def name_of(stack: Stack) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .door import InputError, check_header, suffix
-from .nrrd import NrrdError, read_header
+from .door import check_header, damage_named, is_sequence, suffix
+from .nrrd import NrrdHeader, read_header
+from .nrrd_cine import check_grey, ijk_to_ras_of, index_of, is_cine, size_of
 from .storage import image_information
 
 
@@ -31,25 +32,19 @@ def facts_of(path: Path) -> FileFacts:
     """
     if suffix(path) == ".nrrd":
         check_header(path)
-        try:
+        with damage_named(path):
             header = read_header(path)
-        except NrrdError as error:
-            raise InputError(f"{path} {error}") from error
-        if len(header.sizes) == 4 and len(header.directions) == 3:
-            return _of_sequence(header.sizes, header.fields, header.directions, tuple(header.index_values))
+            check_grey(header, sequence=is_sequence(path))
+            if is_cine(header):
+                return _of_sequence(header)
     return _of_image(path)
 
 
-def _of_sequence(
-    sizes: tuple[int, ...], fields: dict[str, str], directions: list[np.ndarray], times: tuple[str, ...]
-) -> FileFacts:
-    """Of a 4-D NRRD, whose list of phases is the axis without a direction: Slicer writes it last, or first."""
-    phase_axis = 0 if fields.get("space directions", "").strip().startswith("none") else 3
-    size = [extent for axis, extent in enumerate(sizes) if axis != phase_axis]
-    spacing = [float(np.linalg.norm(direction)) for direction in directions]
-    return FileFacts(
-        (size[0], size[1], size[2]), (spacing[0], spacing[1], spacing[2]), sizes[phase_axis], times, is_cine=True
-    )
+def _of_sequence(header: NrrdHeader) -> FileFacts:
+    index, steps = index_of(header), np.linalg.norm(ijk_to_ras_of(header)[:3, :3], axis=0)
+    spacing = (float(steps[0]), float(steps[1]), float(steps[2]))
+    stated = index.unit or header.index_values
+    return FileFacts(size_of(header), spacing, len(index.values), index.values if stated else (), is_cine=True)
 
 
 def _of_image(path: Path) -> FileFacts:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import slicer
 import vtk
 from numpy.typing import NDArray
+
+from ..core.geometry import AXES, slice_axis
+
+logger = logging.getLogger(__name__)
 
 
 class VolumeError(ValueError):
@@ -43,8 +49,27 @@ def finite_voxels(node: slicer.vtkMRMLScalarVolumeNode | None) -> NDArray:
     voxels = slicer.util.arrayFromVolume(node)
     bad = count_non_finite(voxels)
     if bad:
-        raise VolumeError(f"{name}: {bad} of {voxels.size} voxels are NaN or infinite")
+        what = f"{bad} of {voxels.size} voxels are NaN or infinite"
+        raise VolumeError(f"{name}: {what}; --repair sets them to the smallest finite one")
     return voxels
+
+
+def axis_across(node: slicer.vtkMRMLVolumeNode, choice: str = "auto") -> int:
+    """The axis across a volume's slices, 0, 1 or 2 for i, j or k, as :func:`~..core.geometry.slice_axis` finds it."""
+    return slice_axis(ijk_to_ras_of(node), choice, node.GetImageData().GetDimensions())
+
+
+def node_size(node: slicer.vtkMRMLNode) -> tuple[int, int, int]:
+    """Voxels along i, j and k of a volume, or of the first volume of a sequence."""
+    volume = node.GetNthDataNode(0) if node.IsA("vtkMRMLSequenceNode") else node
+    return volume.GetImageData().GetDimensions()
+
+
+def tell_axis(node: slicer.vtkMRMLNode, axis: int, choice: str) -> None:
+    """Log which axis was taken where that is not the one that most files have their slices along."""
+    if choice == "auto" and axis != AXES.index("k") and node_size(node)[axis] > 1:
+        taken = f"the slices of {node.GetName()} are taken to lie across its axis {AXES[axis]}, the widest spaced one"
+        logger.warning("%s; --slice-axis k takes those of the file", taken)
 
 
 def count_non_finite(voxels: NDArray) -> int:

@@ -5,14 +5,19 @@ Format: http://teem.sourceforge.net/nrrd/format.html; the ``axis 3 index`` keys 
 
 from __future__ import annotations
 
+import bz2
+import os
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .header_words import HeaderError
 
 TYPES = {
     "int8": "signed char|int8|int8_t",
@@ -28,18 +33,21 @@ TYPES = {
 }
 LONGEST_HEADER = 2**20
 BLOCK = 2**20
+TEXTS = ("ascii", "text", "txt")
+ENCODINGS = ("raw", "gzip", "gz", "bzip2", "bz2", "hex", *TEXTS)
 
 
-class NrrdError(ValueError):
+class NrrdError(HeaderError):
     """A NRRD file that is damaged or of a kind that is not read here; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True)
 class NrrdHeader:
-    """The fields of a NRRD file's header, and where its voxels begin in the file."""
+    """The fields and key/value pairs of a NRRD file's header, and where its voxels begin in the file."""
 
     fields: dict[str, str]
     start: int
+    pairs: dict[str, str] = field(default_factory=dict)
 
     @property
     def detached(self) -> bool:
@@ -66,6 +74,18 @@ class NrrdHeader:
         return [np.array([float(part) for part in vector.split(",")]) for vector in vectors]
 
     @property
+    def axis_directions(self) -> list[NDArray[np.float64] | None]:
+        """The step along each axis as :attr:`directions` has it, None along an axis without one; empty without any."""
+        vectors = re.findall(r"none|\(([^)]*)\)", self.fields.get("space directions", ""))
+        found = [np.array([float(part) for part in vector.split(",")]) if vector else None for vector in vectors]
+        return [None if vector is None or np.isnan(vector).any() else vector for vector in found]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of each axis, as far as the header states them."""
+        return self.fields.get("kinds", "").split()
+
+    @property
     def index_values(self) -> list[str]:
         """Slicer's index values of a sequence; empty if the file has none."""
         return next((text.split() for key, text in self.fields.items() if key.endswith("index values")), [])
@@ -78,12 +98,14 @@ def parse_header(begin: bytes) -> NrrdHeader:
         NrrdError: no NRRD header, or one without an end.
     """
     match = re.search(rb"\r?\n\r?\n", begin)
-    fields = {}
+    fields: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for line in begin[: match.start() if match else None].decode("utf-8", "replace").splitlines()[1:]:
         key, found, value = line.partition(":=" if ":=" in line else ":")
         if found and not line.startswith("#"):
             fields[key.strip()] = value.strip()
-    header = NrrdHeader(fields, match.end() if match else len(begin))
+            pairs |= {key.strip(): value.strip()} if ":=" in line else {}
+    header = NrrdHeader(fields, match.end() if match else len(begin), pairs)
     if not begin.startswith(b"NRRD") or (match is None and not header.detached):
         raise NrrdError("is damaged: its NRRD header has no beginning or no end")
     return header
@@ -109,26 +131,66 @@ def read_header(path: Path) -> NrrdHeader:
 
 
 def voxel_blocks(path: Path, header: NrrdHeader) -> Iterator[bytes]:
-    """The voxels of a file in blocks, decompressed.
+    """The voxels of a file in blocks, decompressed, after the lines and bytes that the header skips.
 
     Raises:
-        NrrdError: a compressed part that is damaged or has no end, or an encoding other than raw and gzip.
+        NrrdError: a compressed part that is damaged or has no end, or an encoding that is not read.
     """
-    encoding = header.fields.get("encoding", "raw")
-    if encoding not in ("raw", "gzip", "gz"):
+    encoding = header.fields.get("encoding", "raw").lower()
+    if encoding not in ENCODINGS:
         raise NrrdError(f"has the encoding {encoding}, which is not read")
-    inflate = None if encoding == "raw" else zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    lines, skipped = (_skip(header, f"{what} skip") for what in ("line", "byte"))
     with path.open("rb") as file:
         file.seek(header.start)
-        while block := file.read(BLOCK):
-            try:
-                yield block if inflate is None else inflate.decompress(block)
-            except zlib.error as error:
-                raise NrrdError(f"is damaged: {error}") from error
-    if inflate is not None:
-        yield inflate.flush()
-        if not inflate.eof:  # the checksum comes last
-            raise NrrdError("is cut short: its compressed voxels have no end")
+        for _ in range(lines):
+            file.readline()
+        if skipped == -1 and encoding == "raw":  # whatever comes before the voxels
+            file.seek(-int(np.prod(header.sizes, dtype=np.int64)) * header.dtype.itemsize, os.SEEK_END)
+        blocks = _decoded(file, encoding, header.dtype)
+        left = max(skipped, 0)
+        for block in blocks:
+            yield block[left:]
+            left = max(left - len(block), 0)
+
+
+def _skip(header: NrrdHeader, name: str) -> int:
+    text = header.fields.get(name, header.fields.get(name.replace(" ", ""), "0"))
+    if not re.fullmatch(r"-1|\d{1,9}", text):
+        raise NrrdError(f"is damaged: its NRRD header says {name} = {text[:20]!r}")
+    return int(text)
+
+
+def _decoded(file: IO[bytes], encoding: str, dtype: np.dtype) -> Iterator[bytes]:
+    """The rest of a file in blocks, decompressed or read from text."""
+    if encoding in TEXTS:
+        yield _from_text(file.read(), dtype)
+        return
+    if encoding == "hex":
+        yield bytes.fromhex(file.read().decode("ascii", "replace"))
+        return
+    inflate = _inflater(encoding)
+    while block := file.read(BLOCK):
+        try:
+            yield block if inflate is None else b"" if inflate.eof else inflate.decompress(block)
+        except (zlib.error, OSError) as error:
+            raise NrrdError(f"is damaged: {error}") from error
+    if inflate is not None and not inflate.eof:  # the checksum comes last
+        raise NrrdError("is cut short: its compressed voxels have no end")
+
+
+def _inflater(encoding: str) -> Any:
+    """What decompresses an encoding; None for raw voxels."""
+    if encoding in ("gzip", "gz"):
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    return None if encoding == "raw" else bz2.BZ2Decompressor()
+
+
+def _from_text(text: bytes, dtype: np.dtype) -> bytes:
+    try:
+        wide = np.float64 if dtype.kind == "f" else np.int64
+        return np.array(text.split(), dtype="S").astype(wide).astype(dtype).tobytes()
+    except ValueError as error:
+        raise NrrdError(f"is damaged: {error}") from error
 
 
 def check_complete(path: Path, header: NrrdHeader) -> None:

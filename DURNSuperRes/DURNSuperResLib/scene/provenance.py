@@ -52,7 +52,7 @@ def provenance(source: slicer.vtkMRMLNode, how: Upscaling) -> dict[str, str]:
     entries = {"Version": __version__, "Method": how.method, "Scale": str(how.scale)}
     entries |= {"SourceID": source.GetID() or "", "SourceName": source.GetName() or ""}
     if how.is_durn:
-        card = model_for(how.scale)
+        card = model_for(how.scale, how.model)
         entries |= {"Model": card.name, "ModelSHA256": card.sha256}
     flags = {"BestQuality": how.best_quality, "KeepMeasured": how.keep_measured and how.is_durn}
     entries |= {name: "true" for name, given in flags.items() if given}

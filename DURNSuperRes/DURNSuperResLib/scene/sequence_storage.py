@@ -23,15 +23,16 @@ import slicer
 from numpy.typing import NDArray
 
 from .app import current_scene
-from .door import InputError, check_complete, check_header, check_place, suffix
+from .cine_files import read_image_cine, read_nrrd_cine
+from .door import SEQUENCE_ENDING, check_header, is_sequence, suffix
 from .nodes import ijk_to_ras_of
 from .nrrd import NrrdError, read_header, voxel_blocks
+from .nrrd_cine import ijk_to_ras_of as nrrd_place
 from .sequences import add_item, items_of, new_sequence
 from .storage import (
     GEOMETRY_TOLERANCE_MM,
     OutputError,
     check_output,
-    image_information,
     is_worth_compressing,
     matrix_of,
     written_aside,
@@ -39,16 +40,14 @@ from .storage import (
 
 logger = logging.getLogger(__name__)
 
-SEQUENCE_ENDING = ".seq.nrrd"
 WRITABLE = (SEQUENCE_ENDING, ".nii", ".nii.gz")
 NIFTI_SECONDS, NIFTI_MM = 8, 2
 TIME_UNITS = {"ms": 1e-3, "s": 1.0, "us": 1e-6}
-NIFTI_TIME_MS = {8: 1e3, 16: 1.0, 24: 1e-3}
 
 
 def ending(path: Path) -> str:
     """The file name's ending in lower case, ``.seq.nrrd`` as one."""
-    return SEQUENCE_ENDING if path.name.lower().endswith(SEQUENCE_ENDING) else suffix(path)
+    return SEQUENCE_ENDING if is_sequence(path) else suffix(path)
 
 
 def read_sequence(path: Path) -> slicer.vtkMRMLSequenceNode:
@@ -58,7 +57,7 @@ def read_sequence(path: Path) -> slicer.vtkMRMLSequenceNode:
         InputError: a missing, damaged or truncated file, or one without a fourth dimension.
     """
     check_header(path)
-    sequence = _read_nrrd(path) if suffix(path) == ".nrrd" else _read_nifti(path)
+    sequence = read_nrrd_cine(path) if suffix(path) == ".nrrd" else read_image_cine(path)
     name = path.name[: -len(ending(path))] or "cine"
     sequence.SetName(current_scene().GenerateUniqueName(name))
     return current_scene().AddNode(sequence)
@@ -148,34 +147,35 @@ def _nifti_header(sequence: slicer.vtkMRMLSequenceNode, aside: Path) -> bytes:
         return b""
     with _opened(aside) as file:
         header = bytearray(file.read(352))
-    start, step = _time_axis(sequence)
+    start, step, unit = _time_axis(sequence)
     struct.pack_into("<h", header, 40, 4)
     struct.pack_into("<h", header, 48, len(items))
     struct.pack_into("<f", header, 92, step)
     struct.pack_into("<f", header, 136, start)
-    header[123] = NIFTI_MM | NIFTI_SECONDS
+    header[123] = NIFTI_MM | unit
     return bytes(header)
 
 
-def _time_axis(sequence: slicer.vtkMRMLSequenceNode) -> tuple[float, float]:
-    """Start and mean step in seconds, since NIfTI holds one step for all phases; 0 and 1 without a time index."""
+def _time_axis(sequence: slicer.vtkMRMLSequenceNode) -> tuple[float, float, int]:
+    """Start and mean step, since NIfTI holds one step for all phases, and the unit's code.
+
+    Without a time index that is 0, 1 and no unit: invented times are worse than none.
+    """
     count, unit = sequence.GetNumberOfDataNodes(), TIME_UNITS.get(sequence.GetIndexUnit())
     if unit is None or sequence.GetIndexType() != slicer.vtkMRMLSequenceNode.NumericIndex or count < 2:
-        return 0.0, 1.0
+        return 0.0, 1.0, 0
     values = np.array([float(sequence.GetNthIndexValue(n)) for n in range(count)]) * unit
     steps = np.diff(values)
     if np.ptp(steps) > 0.02 * steps.mean():
         range_ms = 1e3 * steps.min(), 1e3 * steps.max()
         logger.warning("NIfTI holds one time step; the phases, %.1f to %.1f ms apart, get their mean", *range_ms)
-    return float(values[0]), float(steps.mean())
+    return float(values[0]), float(steps.mean()), NIFTI_SECONDS
 
 
 def _geometry_in(aside: Path) -> NDArray[np.float64]:
-    """IJK-to-RAS in the header that was written, as Slicer or ITK reads it."""
+    """IJK-to-RAS in the header that was written, as it is read here."""
     if suffix(aside) == ".nrrd":
-        copy = slicer.vtkMRMLSequenceNode()
-        _storage(aside).ReadData(copy)
-        return ijk_to_ras_of(copy.GetNthDataNode(0))
+        return nrrd_place(read_header(aside))
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(aside))
     reader.ReadImageInformation()
@@ -237,53 +237,3 @@ def _blocks(path: Path, header_size: int) -> Iterator[bytes]:
         file.read(header_size)
         while block := file.read(2**20):
             yield block
-
-
-def _read_nrrd(path: Path) -> slicer.vtkMRMLSequenceNode:
-    try:
-        header = read_header(path)
-    except NrrdError as error:
-        raise InputError(f"{path} {error}") from error
-    check_complete(path)
-    if len(header.sizes) != 4:
-        size = " x ".join(map(str, header.sizes))
-        raise InputError(f"{path} is no cine: it has {len(header.sizes)} dimensions ({size}), not 4")
-    sequence = slicer.vtkMRMLSequenceNode()
-    if not _storage(path).ReadData(sequence):
-        raise InputError(f"{path} cannot be read as a cine")
-    for item in items_of(sequence):
-        check_place(path, ijk_to_ras_of(item), item.GetImageData().GetDimensions()[2])
-    if sequence.GetNumberOfDataNodes() != header.sizes[3] and sequence.GetNumberOfDataNodes() != header.sizes[0]:
-        raise InputError(f"{path} cannot be read as a cine: index values occur twice, or are missing")
-    return sequence
-
-
-def _read_nifti(path: Path) -> slicer.vtkMRMLSequenceNode:
-    reader = image_information(path)
-    if reader.GetDimension() != 4 or reader.GetNumberOfComponents() != 1:
-        size = " x ".join(map(str, reader.GetSize()))
-        raise InputError(f"{path} is no cine of grey-level volumes (size {size})")
-    check_complete(path)
-    check_place(path, matrix_of(reader), reader.GetSize()[2])
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise InputError(f"{path} cannot be read: {str(error).strip().splitlines()[-1]}") from error
-    unit = int(image.GetMetaData("xyzt_units")) & 0x38 if image.HasMetaDataKey("xyzt_units") else 0
-    timed = unit in NIFTI_TIME_MS
-    sequence = new_sequence(path.name, *(("TriggerTime", "ms") if timed else ("Phase", "")))
-    start, step = _nifti_times(image, unit) if timed else (0.0, 1.0)
-    voxels = sitk.GetArrayViewFromImage(image)
-    for n, item in enumerate(voxels):
-        add_item(sequence, np.ascontiguousarray(item), matrix_of(image), f"{start + n * step:.6g}")
-    return sequence
-
-
-def _nifti_times(image: sitk.Image, unit: int) -> tuple[float, float]:
-    """Start and step in ms, from the header's own numbers; a step of 0 counts as 1."""
-    values = [
-        float(image.GetMetaData(key)) if image.HasMetaDataKey(key) else default
-        for key, default in (("toffset", 0.0), ("pixdim[4]", 1.0))
-    ]
-    start, step = (value * NIFTI_TIME_MS[unit] for value in values)
-    return start, step if step > 0 else 1.0

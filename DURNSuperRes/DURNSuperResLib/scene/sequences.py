@@ -13,14 +13,14 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.geometry import slice_axis, slices_first, upscaled_ijk_to_ras
+from ..core.geometry import slices_first, upscaled_ijk_to_ras
 from ..core.monitor import Announce, Cancelled, IsCancelled, Monitor, Progress
 from ..core.network.ensemble import ORIENTATIONS
 from ..core.signal.consistency import ConsistencyMeter
 from ..core.signal.intensity import IntensityMap
 from ..core.upscaling import Upscaling
 from .app import current_scene, sequences_logic
-from .nodes import VolumeError, finite_voxels, ijk_to_ras_of
+from .nodes import VolumeError, axis_across, finite_voxels, ijk_to_ras_of, tell_axis
 from .provenance import dress, provenance, record
 from .trust import examine, tell
 from .uncertainty import colour, refer, summed_up, uncertainty_of
@@ -238,7 +238,7 @@ def _upscaled_items(
     items = items_of(sequence)
     voxels = [finite_voxels(item) for item in items]
     places = [(ijk_to_ras_of(item), sequence.GetNthIndexValue(n)) for n, item in enumerate(items)]
-    axis = slice_axis(places[0][0], how.slice_axis)
+    axis = axis_across(items[0], how.slice_axis)
     intensity = _common_intensity(sequence, voxels)
     slices = [slices_first(array, axis) for array in voxels]
     found = examine(sequence, slices, axis, places[0][0], how)
@@ -256,6 +256,7 @@ def _upscaled_items(
         add_item(output, result.image, matrix, index_value, attributes)
         if result.half_width is not None:
             add_item(half_widths, result.half_width, matrix, index_value)
+    tell_axis(sequence, axis, how.slice_axis)
     entries = {**found.entries} | consistency_of(meter) | summed_up(errors, how.uncertainty_level, found.entries)
     return output, half_widths, how, entries
 

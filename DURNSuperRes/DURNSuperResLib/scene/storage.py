@@ -17,13 +17,26 @@ import SimpleITK as sitk
 import slicer
 from numpy.typing import NDArray
 
+from . import metaimage, nifti
 from .app import current_scene
 from .dicom import DicomError, plain_stack
-from .door import InputError, check_complete, check_geometry, check_header, check_place, suffix
+from .door import (
+    InputError,
+    check_complete,
+    check_geometry,
+    check_header,
+    check_place,
+    damage_named,
+    is_sequence,
+    suffix,
+)
 from .nodes import ijk_to_ras_of
+from .nrrd import LONGEST_HEADER, parse_header
+from .nrrd_cine import check_grey
 
 READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
+UNWRITABLE = tuple(np.dtype(name) for name in ("int8", "int64", "uint64"))
 GEOMETRY_TOLERANCE_MM = 1e-3
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -39,34 +52,112 @@ def read_volume(path: Path) -> slicer.vtkMRMLScalarVolumeNode:
         InputError: a missing, empty, unreadable, truncated or unsupported file, a colour or vector image, an image of
             two or of more than three dimensions, a DICOM folder that is not one plain stack.
     """
-    files = _checked_files(path)
+    if path.is_dir():
+        return _read_stack(path)
+    _check_grey_volume(path)
+    voxels, ijk_to_ras = voxels_of(path)
+    check_place(path, ijk_to_ras)
+    return _new_node(path.name.removesuffix(suffix(path)) or "volume", voxels, ijk_to_ras)
+
+
+def voxels_of(path: Path) -> tuple[NDArray, NDArray[np.float64]]:
+    """Voxels ``(k, j, i)`` of a volume file in the order of the file, and its IJK-to-RAS matrix, left-handed or not.
+
+    Slicer's own reader would turn the third axis of a left-handed volume, and with ITK's NaN of NIfTI files become 0.
+    64-bit integers come as float64, which Slicer holds.
+
+    Raises:
+        InputError: a file that is cut short or damaged.
+    """
+    reader = image_information(path)
+    if suffix(path) in nifti.ENDINGS:
+        with damage_named(path):
+            return next(nifti.volumes(path, nifti.read_header(path))), matrix_of(reader)
+    voxels = itk_voxels(path, reader)
+    voxels = voxels.reshape(voxels.shape[-3:]) if voxels.ndim > 3 else voxels
+    return voxels.astype(np.float64) if voxels.dtype in (np.int64, np.uint64) else voxels, matrix_of(reader)
+
+
+def itk_voxels(path: Path, reader: sitk.ImageFileReader) -> NDArray:
+    """The voxels ``([t,] k, j, i)`` that ITK reads from a NRRD or MetaImage file, which must be whole.
+
+    Raises:
+        InputError: a file that is cut short or damaged.
+    """
+    check_complete(path)
+    with damage_named(path):
+        voxels = metaimage.voxels_of_unknown_size(path) if suffix(path) == ".mha" else None
+    if voxels is not None:
+        return voxels
+    try:
+        return sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:
+        raise InputError(f"{path} cannot be read: {_last_line(error)}") from error
+
+
+def _new_node(name: str, voxels: NDArray, ijk_to_ras: NDArray) -> slicer.vtkMRMLScalarVolumeNode:
+    node = current_scene().AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, voxels)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijk_to_ras))
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def _read_stack(folder: Path) -> slicer.vtkMRMLScalarVolumeNode:
+    """A DICOM folder of one plain stack, by Slicer's reader."""
+    try:
+        files = plain_stack(folder)
+    except DicomError as error:
+        raise InputError(str(error)) from error
     scene = current_scene()
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", path.name.removesuffix(suffix(path)) or "volume")
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", folder.name or "volume")
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(str(files[0]))
     for file in files:
         storage.AddFileName(str(file))
     storage.SetSingleFile(len(files) == 1)
-    if not storage.ReadData(node) or node.GetImageData() is None:
-        scene.RemoveNode(node)
-        raise InputError(f"{path} cannot be read as a volume")
-    if path.is_dir():
+    try:
+        if not storage.ReadData(node) or node.GetImageData() is None:
+            raise InputError(f"{folder} cannot be read as a volume")
         _straighten(node)
-    _check_place(path, node)
+        check_geometry(folder, ijk_to_ras_of(node))
+    except InputError:
+        scene.RemoveNode(node)
+        raise
     node.CreateDefaultDisplayNodes()
     return node
 
 
-def _check_place(path: Path, node: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Take a volume out of the scene again that is not where its file says."""
-    try:
-        if path.is_dir():
-            check_geometry(path, ijk_to_ras_of(node))
-        else:
-            check_place(path, ijk_to_ras_of(node), node.GetImageData().GetDimensions()[2])
-    except InputError:
-        node.GetScene().RemoveNode(node)
-        raise
+def check_volume_output(path: Path, overwrite: bool) -> None:
+    """As :func:`check_output`, for a volume, which must not be named as a sequence is."""
+    if is_sequence(path):
+        raise OutputError(f"the output {path} is named as a sequence, and the input is one volume; let it end in .nrrd")
+    check_output(path, overwrite)
+
+
+def check_kept_type(path: Path, keep_type: bool) -> None:
+    """Whether the voxel type of a file can be kept, asked before the work starts.
+
+    Raises:
+        OutputError: 8-bit signed or 64-bit integers, which Slicer's writers do not take.
+        InputError: a damaged file.
+    """
+    if not keep_type:
+        return
+    check_header(path)
+    with damage_named(path):
+        dtype = _stored_type(path)
+    if dtype in UNWRITABLE:
+        raise OutputError(f"{path} has voxels of the type {dtype}, which cannot be written; leave --keep-type away")
+
+
+def _stored_type(path: Path) -> np.dtype:
+    if suffix(path) in nifti.ENDINGS:
+        header = nifti.read_header(path)
+        return np.dtype(np.float32) if header.scaled else header.dtype.newbyteorder("=")
+    if suffix(path) in (".nrrd", ".nhdr"):
+        return parse_header(_begin(path)).dtype.newbyteorder("=")
+    return metaimage.read_header(path).dtype.newbyteorder("=")
 
 
 def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABLE) -> None:
@@ -123,12 +214,15 @@ def write_volume(node: slicer.vtkMRMLScalarVolumeNode, path: Path, *, overwrite:
         OutputError: as :func:`check_output`, a write that failed (a full disk among the reasons), or a file format
             that does not keep the volume's geometry.
     """
-    check_output(path, overwrite)
+    check_volume_output(path, overwrite)
     with written_aside(path, overwrite=overwrite) as aside:
-        copy = _read_back(aside) if _written(node, aside) else None
-        if copy is None or not np.array_equal(slicer.util.arrayFromVolume(node), slicer.util.arrayFromVolume(copy)):
+        try:
+            voxels, ijk_to_ras = voxels_of(aside) if _written(node, aside) else (None, np.eye(4))
+        except InputError:
+            voxels = None
+        if voxels is None or not np.array_equal(slicer.util.arrayFromVolume(node), voxels):
             raise OutputError(f"{path} could not be written in full; is the disk full?")
-        if not np.allclose(ijk_to_ras_of(node), ijk_to_ras_of(copy), rtol=0, atol=GEOMETRY_TOLERANCE_MM):
+        if not np.allclose(ijk_to_ras_of(node), ijk_to_ras, rtol=0, atol=GEOMETRY_TOLERANCE_MM):
             raise OutputError(f"{path} cannot hold the volume's geometry (oblique axes that are not at right angles?)")
 
 
@@ -148,17 +242,6 @@ def _written(node: slicer.vtkMRMLScalarVolumeNode, path: Path) -> bool:
     return bool(storage.WriteData(node)) and path.exists()
 
 
-def _read_back(path: Path) -> slicer.vtkMRMLScalarVolumeNode | None:
-    copy = slicer.vtkMRMLScalarVolumeNode()
-    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
-    storage.SetFileName(str(path))
-    try:
-        check_complete(path)
-    except InputError:
-        return None
-    return copy if storage.ReadData(copy) and copy.GetImageData() is not None else None
-
-
 def _straighten(node: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Turn a DICOM stack's third axis to the slice normal, keeping its spacing.
 
@@ -169,19 +252,6 @@ def _straighten(node: slicer.vtkMRMLScalarVolumeNode) -> None:
     normal *= np.sign(normal @ columns[:3, 2]) / np.linalg.norm(normal)
     columns[:3, 2] = normal * np.linalg.norm(columns[:3, 2])
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(columns))
-
-
-def _checked_files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    if path.is_dir():
-        try:
-            return plain_stack(path)
-        except DicomError as error:
-            raise InputError(str(error)) from error
-    _check_grey_volume(path)
-    check_complete(path)
-    return [path]
 
 
 def image_information(path: Path) -> sitk.ImageFileReader:
@@ -198,11 +268,16 @@ def image_information(path: Path) -> sitk.ImageFileReader:
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ")
-        raise InputError(f"{path} cannot be read: {reason}") from error
+        raise InputError(f"{path} cannot be read: {_last_line(error)}") from error
     if reader.GetDimension() > 2:
         check_geometry(path, matrix_of(reader))
     return reader
+
+
+def _last_line(error: RuntimeError) -> str:
+    if "orthonormal" in str(error):
+        return "its axes are sheared, not at right angles"
+    return str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ")
 
 
 def matrix_of(image: sitk.Image | sitk.ImageFileReader) -> NDArray[np.float64]:
@@ -214,7 +289,19 @@ def matrix_of(image: sitk.Image | sitk.ImageFileReader) -> NDArray[np.float64]:
     return LPS_TO_RAS @ matrix
 
 
+def _begin(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LONGEST_HEADER)
+
+
 def _check_grey_volume(path: Path) -> None:
+    if suffix(path) in READABLE:
+        check_header(path)
+    with damage_named(path):
+        if suffix(path) in (".nrrd", ".nhdr"):
+            check_grey(parse_header(_begin(path)), sequence=is_sequence(path))
+        elif suffix(path) in nifti.ENDINGS:
+            _ = nifti.read_header(path).dtype
     reader = image_information(path)
     size = " x ".join(map(str, reader.GetSize()))
     if reader.GetNumberOfComponents() != 1:
@@ -222,4 +309,5 @@ def _check_grey_volume(path: Path) -> None:
     if reader.GetDimension() < 3:
         raise InputError(f"{path} is a 2-D image ({size}); a stack of slices is needed")
     if reader.GetDimension() > 3 and any(extent > 1 for extent in reader.GetSize()[3:]):
-        raise InputError(f"{path} has {reader.GetDimension()} dimensions ({size}); a 3-D volume is needed")
+        dimensions = f"{reader.GetDimension()} dimensions ({size})"
+        raise InputError(f"{path} has {dimensions}; the three of a volume are needed, or the four of a cine")

@@ -10,13 +10,13 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.geometry import slice_axis, slices_first, voxel_spacing
+from ..core.geometry import slices_first, voxel_spacing
 from ..core.network.domain import refusal_of, unlike, warnings_of
 from ..core.network.models import model_for
 from ..core.signal.measured import Measured, Resolution, Statement
 from ..core.upscaling import Upscaling
 from .dicom.acquired import KEYWORDS, statement_of
-from .nodes import VolumeError, ijk_to_ras_of
+from .nodes import VolumeError, axis_across, ijk_to_ras_of
 from .provenance import ATTRIBUTE_PREFIX
 from .uncertainty import WITHDRAWN
 
@@ -80,8 +80,8 @@ def examine(
         entries["Measured"] = f"{measured.rows.lines}x{measured.columns.lines}"
         entries["MeasuredFrom"] = resolution.source
     if how.is_durn:
-        lines = measured.columns.lines, measured.rows.lines
-        found = warnings_of(model_for(how.scale), items, resolution.effective_mm, lines, stated)
+        lines, card = (measured.columns.lines, measured.rows.lines), model_for(how.scale, how.model)
+        found = warnings_of(card, items, resolution.effective_mm, lines, stated)
         entries["Domain"] = "; ".join(found) or INSIDE
         if foreign := ([f"the image {refusal}"] if refusal else unlike(items, stated)):
             entries[WITHDRAWN], how = "; ".join(foreign), replace(how, uncertainty=False)
@@ -115,7 +115,7 @@ def resolution_of_node(node: slicer.vtkMRMLNode) -> Resolution:
     count = node.GetNumberOfDataNodes() if node.IsA("vtkMRMLSequenceNode") else 0
     volumes = [node.GetNthDataNode(n) for n in range(count)] or [node]
     matrix = ijk_to_ras_of(volumes[0])
-    axis = slice_axis(matrix)
+    axis = axis_across(volumes[0])
     slices = [slices_first(slicer.util.arrayFromVolume(volume), axis) for volume in volumes]
     return _resolution(slices, axis, matrix, _stated_by(node), "auto")
 

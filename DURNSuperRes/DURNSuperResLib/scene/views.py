@@ -13,10 +13,9 @@ import vtk
 from numpy.typing import NDArray
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from ..core.geometry import slice_axis as chosen_axis
 from ..core.options import METHOD_LABELS
 from .app import application_logic
-from .nodes import VolumeError, ijk_to_ras_of
+from .nodes import VolumeError, axis_across, ijk_to_ras_of
 from .provenance import ATTRIBUTE_PREFIX
 from .storage import OutputError, check_output, written_aside
 
@@ -45,7 +44,7 @@ class LinkedViews:
     ) -> None:
         self._nodes = nodes
         self._ijk_to_ras = ijk_to_ras_of(nodes[0])
-        self._axis = chosen_axis(self._ijk_to_ras, slice_axis)
+        self._axis = axis_across(nodes[0], slice_axis)
         self._logics = [self._view(index, node, size) for index, node in enumerate(nodes)]
         lead = nodes[0].GetDisplayNode()
         self.set_window_level(lead.GetWindow(), lead.GetLevel())
@@ -211,7 +210,7 @@ def compare_picture(
 def face_slices(view: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLScalarVolumeNode, axis: int | None = None) -> None:
     """Turn a view to a volume's slices, however oblique, where a rotation to the nearest anatomical plane can miss."""
     ijk_to_ras = ijk_to_ras_of(volume)
-    across = chosen_axis(ijk_to_ras) if axis is None else axis
+    across = axis_across(volume) if axis is None else axis
     for column, direction in enumerate(screen_axes(ijk_to_ras, across)):
         for row in range(3):
             view.GetSliceToRAS().SetElement(row, column, direction[row])

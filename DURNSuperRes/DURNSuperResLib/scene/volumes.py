@@ -6,11 +6,11 @@ from typing import Any
 
 import slicer
 
-from ..core.geometry import slice_axis, slices_first, upscaled_ijk_to_ras
+from ..core.geometry import slices_first, upscaled_ijk_to_ras
 from ..core.monitor import Announce, Cancelled, IsCancelled, Monitor, Progress
 from ..core.signal.consistency import ConsistencyMeter
 from ..core.upscaling import Upscaling
-from .nodes import VolumeError, checked_voxels, ijk_to_ras_of
+from .nodes import VolumeError, axis_across, checked_voxels, ijk_to_ras_of, tell_axis
 from .provenance import dress, record
 from .trust import examine, tell
 from .uncertainty import give_uncertainty, summed_up
@@ -69,7 +69,7 @@ def enlarge_volume(
     if output_node is not None and output_node is input_node:
         raise VolumeError("the output volume must not be the input volume, which stays as it is")
     voxels, ijk_to_ras = checked_voxels(input_node), ijk_to_ras_of(input_node)
-    axis = slice_axis(ijk_to_ras, how.slice_axis)
+    axis = axis_across(input_node, how.slice_axis)
     found = examine(input_node, [slices_first(voxels, axis)], axis, ijk_to_ras, how)
     meter = ConsistencyMeter()
     result = computed(voxels, axis, found.how, found.measured, meter, monitor, run)
@@ -83,6 +83,7 @@ def enlarge_volume(
     record(output_node, input_node, found.how, entries)
     give_uncertainty(output_node, result.half_width)
     tell(entries)
+    tell_axis(input_node, axis, how.slice_axis)
     return output_node
 
 

@@ -14,7 +14,10 @@ from ..core.monitor import Monitor
 from ..core.signal.consistency import ConsistencyMeter
 from ..core.signal.intensity import IntensityMap, as_type
 from ..core.signal.measured import Measured
+from ..core.signal.padding import padding_of
 from ..core.upscaling import Upscaling
+
+EXACT = 2.0**20
 
 Run = Callable[[Callable[[], Enlarged]], Enlarged]
 
@@ -50,11 +53,31 @@ def enlarged_voxels(
     takes in; image and half-width are such voxels again, the image in the type that was asked for.
     """
     slices = slices_first(voxels, axis)
-    result = enlarge(slices, how, intensity=intensity, measured=measured, monitor=monitor)
-    image = as_type(result.image, voxels.dtype) if how.keep_type else result.image
-    meter.add(image, slices, how.scale, measured)
+    padding = padding_of([slices])
+    given = slices if padding is None else padding.filled(slices)
+    shift = _shift(given) if how.keep_type else 0.0
+    if shift:
+        given = given.astype(np.float64) - shift
+        intensity = None if intensity is None else IntensityMap(intensity.offset - shift, intensity.width)
+    result = enlarge(given, how, intensity=intensity, measured=measured, monitor=monitor)
+    values = result.image.astype(np.float64) + shift if shift else result.image
+    image = as_type(values, voxels.dtype) if how.keep_type else result.image
+    meter.add(image, given + shift if shift else given, how.scale, measured)
+    if padding is not None:
+        padding.put_back(image, slices, how.scale)
     half_width = None if result.half_width is None else np.ascontiguousarray(slices_back(result.half_width, axis))
     return Enlarged(np.ascontiguousarray(slices_back(image, axis)), half_width, result.errors)
+
+
+def _shift(slices: NDArray) -> float:
+    """What to subtract from values so large that float32 would lose their units; 0 for others.
+
+    Integers up to 2^24 are exact in float32, with room here for what lies between them.
+    """
+    low, high = float(slices.min()), float(slices.max())
+    if slices.dtype.itemsize < 4 or slices.dtype == np.float32 or max(abs(low), abs(high)) < EXACT:
+        return 0.0
+    return float(np.rint(low))
 
 
 def consistency_of(meter: ConsistencyMeter) -> dict[str, str]:

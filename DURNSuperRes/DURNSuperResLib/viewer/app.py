@@ -17,8 +17,8 @@ from aiohttp import web
 from trame_server import Server
 
 from ..core.monitor import Cancelled
-from ..core.network.models import ModelError
-from ..core.options import METHOD_LABELS, METHODS, SCALES
+from ..core.network.models import ModelError, families
+from ..core.options import DEFAULT_MODEL, METHOD_LABELS, METHODS, SCALES
 from ..core.upscaling import Upscaling
 from .frames import AREAS, Area, Frames
 from .mouse import Mouse
@@ -92,7 +92,9 @@ class Viewer:
         state.update({"layout": "side", "swipe": 50, "smooth": False, "panel": False, "playing": False, "pointed": ""})
         state.update({"running": False, "progress": 0, "note": "", "note_bad": False})
         state.update({"scale": SCALES[0], "scales": SCALES, "method": METHODS[0]})
-        state.update({"methods": METHOD_LABELS})
+        models = {str(scale): families(scale) for scale in SCALES}
+        state.update({"methods": METHOD_LABELS, "models": models, "model": DEFAULT_MODEL})
+        self._tell()
         self._show()
         state.change(*FROM_PAGE)(self._take)
         state.change("smooth")(self._take_smooth)
@@ -134,6 +136,7 @@ class Viewer:
             self._opening = False
         with self._state:
             self._state.update({"playing": False, "panel": False, "layout": "side", "smooth": False})
+            self._tell()
             self._show()
         return web.Response()
 
@@ -174,6 +177,11 @@ class Viewer:
         logger.warning("%s", error)
         with self._state:
             self._state.update({"note": " ".join(str(error).split()), "note_bad": True})
+
+    def _tell(self) -> None:
+        """Show what a reader should know of the images on show."""
+        with self._state:
+            self._state.update({"note": "; ".join(self._session.notes), "note_bad": False})
 
     def _key(self, key: str) -> None:
         session, state = self._session, self._state
@@ -219,7 +227,9 @@ class Viewer:
     def _run(self) -> None:
         if not self._state.running:
             self._state.update({"running": True, "progress": 0, "note": ""})
-            how = Upscaling(int(self._state.scale), str(self._state.method), self._device)
+            scale, model = int(self._state.scale), str(self._state.model)
+            model = model if model in families(scale) else DEFAULT_MODEL  # chosen for another scale
+            how = Upscaling(scale, str(self._state.method), self._device, model=model)
             self._start(self._running(replace(how, uncertainty=how.is_durn)))
 
     async def _running(self, how: Upscaling) -> None:
@@ -230,6 +240,7 @@ class Viewer:
 
         try:
             await asyncio.to_thread(self._session.upscale, how, progress)
+            self._tell()
         except Cancelled:
             pass
         except FAILURES as error:

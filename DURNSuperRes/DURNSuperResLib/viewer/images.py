@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import slicer
 
+from ..core.told import warnings_kept
 from ..scene.app import current_scene
 from ..scene.cine import load_cine, load_static
-from ..scene.dicom.stacks import choose_stack, contents_of
+from ..scene.dicom.stacks import beside_of, choose_stack, contents_of
 from ..scene.headers import facts_of
 from ..scene.nrrd import read_header
 from ..scene.provenance import ATTRIBUTE_PREFIX
@@ -21,10 +22,11 @@ from ..scene.storage import read_volume, suffix, write_volume
 
 @dataclass
 class Image:
-    """A volume of the scene, and the sequence that it shows an item of, if it does."""
+    """A volume of the scene, the sequence that it shows an item of, if it does, and what was told as it was read."""
 
     volume: slicer.vtkMRMLScalarVolumeNode
     sequence: slicer.vtkMRMLSequenceNode | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, node: slicer.vtkMRMLNode) -> Image:
@@ -90,19 +92,31 @@ class Image:
                 current_scene().RemoveNode(node)
 
 
-def read_image(path: Path, series: str | None = None) -> Image:
-    """Read a volume or a cine from a file, or a stack of a DICOM folder.
+def read_image(path: Path, series: str | None = None, order: str = "auto") -> Image:
+    """Read a volume or a cine from a file, or a stack of a DICOM folder, with what ``upscale`` would warn of as notes.
 
     Args:
         path: a file that ``durn-superres upscale`` takes, or a DICOM folder.
         series: which stack of a folder with several.
+        order: what orders the phases of a DICOM cine.
 
     Raises:
         InputError, DicomError, VolumeError: what cannot be read; the message says why.
     """
+    with warnings_kept() as warnings:
+        image = _read(path, series, order)
+    image.notes += tuple(warnings)
+    return image
+
+
+def _read(path: Path, series: str | None, order: str) -> Image:
     if path.is_dir():
-        stack = choose_stack(contents_of(path), series)
-        return Image.of(load_cine(stack) if stack.phases > 1 else load_static(stack))
+        contents = contents_of(path, order)
+        stack = choose_stack(contents, series)
+        image = Image.of(load_cine(stack) if stack.phases > 1 else load_static(stack))
+        beside = beside_of(contents)
+        image.notes = (*stack.notes, *([f"beside it in the folder: {beside}"] if beside else []))
+        return image
     if not facts_of(path).is_cine:
         volume = read_volume(path)
         _recall(path, [volume])

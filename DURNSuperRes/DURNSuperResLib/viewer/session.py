@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..core.engine import Enlarged
 from ..core.monitor import Cancelled, Monitor, Progress
+from ..core.told import warnings_kept
 from ..core.upscaling import Upscaling
 from ..scene.nodes import VolumeError
 from ..scene.overlays import coloured, difference_colours, saturation, uncertainty_colours
@@ -75,7 +76,13 @@ class Session:
 
     @_locked
     def open(
-        self, a: Path, b: Path | None = None, uncertainty: Path | None = None, *, series: str | None = None
+        self,
+        a: Path,
+        b: Path | None = None,
+        uncertainty: Path | None = None,
+        *,
+        series: str | None = None,
+        order: str = "auto",
     ) -> None:
         """Show an original, and beside it an upscaled image and its uncertainty if there are any.
 
@@ -92,7 +99,7 @@ class Session:
         try:
             for path in (a, b, uncertainty):
                 if path is not None:
-                    read.append(read_image(path, series if path is a else None))
+                    read.append(read_image(path, series if path is a else None, order))
                     self._check_fit(read[0], read[-1])
         except Exception:
             for image in reversed(read):
@@ -110,6 +117,11 @@ class Session:
     def name(self) -> str:
         """What the original is called."""
         return str(self._images[0].source.GetName()) if self._images else ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the images: what was left out, and what is outside the model's domain."""
+        return tuple(note for image in self._images for note in image.notes)
 
     @property
     def has_result(self) -> bool:
@@ -260,7 +272,9 @@ class Session:
         self._stop.clear()
         self._upscaling = True
         try:
-            result = Image.of(self._enlarged(replace(how or Upscaling(), slice_axis=self._slice_axis), progress))
+            with warnings_kept() as warnings:
+                result = Image.of(self._enlarged(replace(how or Upscaling(), slice_axis=self._slice_axis), progress))
+            result.notes = tuple(warnings)
         finally:
             self._upscaling = False
         self._close_views()

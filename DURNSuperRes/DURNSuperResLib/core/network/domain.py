@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..signal.padding import padding_of
 from .models import ModelCard
 
 SPACING_MARGIN = 0.05
@@ -21,6 +22,7 @@ FINER_MARGIN = 0.2  # ordinary cine pixels are down to 1.1 mm
 NEGATIVE_SHARE = 0.01
 LABEL_VALUES, LABEL_FLATNESS = 32, 0.6
 PHASE_KINDS = ("P", "PHASE", "PHASE MAP", "PHASE_MAP", "VELOCITY", "VELOCITY MAP", "VELOCITY_MAP")
+PART_KINDS = {"R": "real", "REAL": "real", "I": "imaginary", "IMAGINARY": "imaginary"}
 SAMPLE = 10_000
 SYMMETRY = 0.8  # smaller over larger extreme of signed values
 WRAPPED_SHARE = 0.05
@@ -34,9 +36,17 @@ def refusal_of(items: Sequence[NDArray], stated: Mapping[str, str]) -> str:
         items: voxels of a volume, or of all phases of a cine, not all of one value.
         stated: DICOM attributes as far as they are known, by keyword, values joined by a backslash.
     """
-    if any(kind in PHASE_KINDS for kind in stated.get("ImageType", "").upper().split("\\")[2:]):
+    kinds = stated.get("ImageType", "").upper().split("\\")[2:]
+    if any(kind in PHASE_KINDS for kind in kinds):
         return "is a phase image (by its DICOM Image Type): its values wrap around, and their detail is no anatomy"
-    item = items[len(items) // 2] if len(items) > 1 else items[0]
+    if part := next((PART_KINDS[kind] for kind in kinds if kind in PART_KINDS), ""):
+        return f"is the {part} part of complex images (by its DICOM Image Type): it has signs, as no magnitude has"
+    seen = sorted({0, len(items) // 2, len(items) - 1})  # frames of another kind may stand before or behind
+    return next((reason for n in seen if (reason := _refusal_of_one(items[n]))), "")
+
+
+def _refusal_of_one(item: NDArray) -> str:
+    """Why the voxels of one volume are no grey levels; empty if nothing speaks against it."""
     values = np.unique(item.ravel()[:: 1 + item.size // SAMPLE])  # most images end here
     values = np.unique(item) if len(values) <= LABEL_VALUES else values
     if len(values) == 2:
@@ -86,6 +96,10 @@ def unlike(items: Sequence[NDArray], stated: Mapping[str, str]) -> list[str]:
         for code, name in SEQUENCES.items()
         if code in stated.get("ScanningSequence", "").upper().split("\\")
     ]
+    padding = padding_of(items)
+    if padding is not None:
+        found.append(f"{100 * padding.share:.1f} % of the voxels hold the padding value {padding.value:g}, and keep it")
+        items = [padding.filled(item) for item in items]
     below_zero = sum(int(np.count_nonzero(item < 0)) for item in items)
     negative = below_zero / sum(int(item.size) for item in items)
     if negative > NEGATIVE_SHARE:

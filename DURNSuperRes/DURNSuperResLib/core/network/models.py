@@ -1,7 +1,8 @@
 """Bundled weights and their model cards: what there is, what it was trained on, and safe loading.
 
 A model is two files in ``weights/``: ``NAME.json``, its card, and ``NAME.pt``, a plain state dict of tensors whose
-SHA-256 the card states.
+SHA-256 the card states. What users choose is a family, such as ``durn-light``: one network at one or more scales, whose
+models are named ``durn-light-x2`` and so on. Adding a model is adding its two files.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..options import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +47,11 @@ class ModelCard:
     sha256: str
     details: Mapping[str, Any]
     path: Path
+
+    @property
+    def family(self) -> str:
+        """What the models of all scales of this network are called together, such as ``durn-light``."""
+        return self.name.removesuffix(f"-x{self.scale}")
 
     @classmethod
     def read(cls, path: Path) -> ModelCard:
@@ -111,18 +119,31 @@ def available_models(folder: Path = WEIGHTS_FOLDER) -> tuple[ModelCard, ...]:
     return tuple(sorted(cards, key=lambda card: (card.scale, card.name)))
 
 
-def model_for(scale: int, folder: Path = WEIGHTS_FOLDER) -> ModelCard:
-    """The default model for ``scale``.
+def families(scale: int, folder: Path = WEIGHTS_FOLDER) -> tuple[str, ...]:
+    """The names of the models that are there for ``scale``, the default first.
 
     >>> model_for(2).name
     'durn-light-x2'
 
     Raises:
-        ModelError: none is bundled for that scale.
+        ModelError: a card that cannot be used.
     """
-    cards = available_models(folder)
-    for card in cards:
-        if card.scale == scale:
+    names = (card.family for card in available_models(folder) if card.scale == scale)
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
+
+
+def model_for(scale: int, name: str = DEFAULT_MODEL, *, folder: Path = WEIGHTS_FOLDER) -> ModelCard:
+    """The model of the family ``name`` for ``scale``.
+
+    Raises:
+        ModelError: no such family is bundled, or not for that scale; the message lists what is there.
+    """
+    scales: dict[str, list[str]] = {}
+    for card in available_models(folder):
+        if (card.family, card.scale) == (name, scale):
             return card
-    bundled = ", ".join(sorted({f"x{card.scale}" for card in cards})) or "none"
-    raise ModelError(f"no DURN weights for x{scale} are bundled (bundled: {bundled}); take another scale or bicubic")
+        scales.setdefault(card.family, []).append(f"x{card.scale}")
+    bundled = "; ".join(f"{family} {', '.join(scales[family])}" for family in sorted(scales)) or "none"
+    if name not in scales:
+        raise ModelError(f"there is no model {name!r} (bundled: {bundled})")
+    raise ModelError(f"no {name} weights for x{scale} are bundled (bundled: {bundled}); take another scale or bicubic")

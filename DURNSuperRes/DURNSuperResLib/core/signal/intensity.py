@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .padding import padding_of
+
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 LARGEST_SAMPLE = 2**23
 
@@ -47,7 +49,7 @@ class IntensityMap:
         """The one map of all items of a cine together, as :meth:`of` takes it from one array.
 
         Only one item is copied at a time. Cines of more than ``largest_sample`` voxels (8 million) are sampled: the
-        percentiles come from that many voxels, drawn from all items with a fixed seed.
+        percentiles come from that many voxels, drawn from all items with a fixed seed. Padding is left out.
 
         Raises:
             ValueError: constant, empty or non-finite values.
@@ -56,6 +58,8 @@ class IntensityMap:
         if total == 0:
             raise ValueError("no voxels to take an intensity range from")
         sample = _sample(items, total, largest_sample or LARGEST_SAMPLE)
+        padding = padding_of(items)
+        sample = sample if padding is None else sample[sample != padding.value]
         low, high = (float(value) for value in np.percentile(sample, (LOW_PERCENTILE, HIGH_PERCENTILE)))
         if not low < high:
             low, high = min(float(item.min()) for item in items), max(float(item.max()) for item in items)
@@ -87,7 +91,7 @@ def _sample(items: Sequence[NDArray], total: int, largest: int) -> NDArray:
     return np.concatenate([item.reshape(-1)[share] for item, share in zip(items, shares, strict=True)])
 
 
-def as_type(values: NDArray[np.float32], dtype: np.dtype) -> NDArray:
+def as_type(values: NDArray, dtype: np.dtype) -> NDArray:
     """``values`` in ``dtype``; for integers clipped to its range and rounded.
 
     >>> as_type(np.float32([-3.0, 7.6, 300.0]), np.dtype(np.uint8)).tolist()

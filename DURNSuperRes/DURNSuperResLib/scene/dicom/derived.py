@@ -27,10 +27,12 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from ...core.network.models import model_for
+from ...core.options import DEFAULT_MODEL
+from ...core.upscaling import Upscaling
 from ...version import NOTICE, __version__
 from .frames import MR_CLASSES, Frame, Tags, quiet_pydicom
-from .pixels import rescaling
 from .plain import DicomError
+from .reading import read_dataset
 from .stacks import Stack
 
 COPIED = {
@@ -52,6 +54,7 @@ EMPTY_IF_UNKNOWN = (  # type 2 in PS3.3 C.7.1 to C.8.3: present, be it without a
     *("MRAcquisitionType", "EchoTime", "EchoTrainLength", "SliceThickness", "RepetitionTime"),
 )
 KNOWN_DEFAULTS = {"ScanningSequence": "RM", "SequenceVariant": "NONE", "PhotometricInterpretation": "MONOCHROME2"}
+WINDOW = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation")
 NAME = "IM_{:04d}_{:04d}.dcm"
 OURS = re.compile(r"IM_\d{4,}_\d{4,}\.dcm")
 SOURCE_IMAGE = ("121322", "Source image for image processing operation")
@@ -89,6 +92,7 @@ class Series:
     description: str
     scale: int
     method: str
+    model: str
     scaling: Scaling
     made: datetime
 
@@ -115,14 +119,23 @@ def check_folder(folder: Path, overwrite: bool) -> None:
         raise FileExistsError(f"the output folder {folder} holds other files than an earlier result; choose another")
 
 
-def write_derived(stack: Stack, phase: Phase, folder: Path, *, scale: int, method: str, overwrite: bool = False) -> int:
+def write_derived(
+    stack: Stack,
+    phase: Phase,
+    folder: Path,
+    *,
+    scale: int,
+    method: str,
+    model: str = DEFAULT_MODEL,
+    overwrite: bool = False,
+) -> int:
     """Write the enlarged phases of a stack as one new series; returns how many images it has.
 
     Args:
         stack: what was enlarged.
         phase: gives the enlarged ``(slices, scale*rows, scale*columns)`` of a phase; asked twice for each.
         folder: where the images go; new or empty, or with ``overwrite`` an earlier result.
-        scale, method: as they were given to the enlargement.
+        scale, method, model: as they were given to the enlargement.
 
     Raises:
         DicomError: a source that is no MR image, or pixels that do not fit it.
@@ -131,7 +144,7 @@ def write_derived(stack: Stack, phase: Phase, folder: Path, *, scale: int, metho
     check_folder(folder, overwrite)
     if stack.first.sop_class not in MR_CLASSES:
         raise DicomError("DICOM output is for MR images; write a volume or a sequence instead")
-    series = _series(stack, phase, scale, method)
+    series = _series(stack, phase, scale, method, model)
     folder = folder.resolve()
     with tempfile.TemporaryDirectory(prefix=".durn-", dir=folder.parent) as private:
         aside = Path(private) / "series"
@@ -158,19 +171,20 @@ def _replace(aside: Path, folder: Path, replaced: Path) -> None:
         raise
 
 
-def _series(stack: Stack, phase: Phase, scale: int, method: str) -> Series:
+def _series(stack: Stack, phase: Phase, scale: int, method: str, model: str) -> Series:
     references = {image.frame_of_reference for image in stack.every_frame}
     reference = references.pop() if len(references) == 1 else ""
     numbers = stack.series_numbers or [0]
-    label = {"durn": "DURN"}.get(method, method)
+    label = Upscaling(scale=scale, method=method, model=model).label
     name = stack.descriptions[0][:40] if stack.descriptions else stack.view.name
     return Series(
         uid=generate_uid(prefix=None),
         number=min(numbers[0], 10**7) * 100 + scale,
         frame_of_reference=reference or generate_uid(prefix=None),
-        description=f"{name} {label} x{scale}",
+        description=f"{name} {label}",
         scale=scale,
         method=method,
+        model=model,
         scaling=_scaling(stack, phase),
         made=datetime.now(),
     )
@@ -178,12 +192,7 @@ def _series(stack: Stack, phase: Phase, scale: int, method: str) -> Series:
 
 def _scaling(stack: Stack, phase: Phase) -> Scaling:
     """The source's own units if 16 bits hold them and they are not too coarse, else steps that are a power of two."""
-    slopes = set()
-    for path in {image.path for images in stack.frames for image in images}:
-        with quiet_pydicom():
-            data = pydicom.dcmread(path, stop_before_pixels=True)
-        frames = (image for images in stack.frames for image in images if image.path == path)
-        slopes |= {rescaling(Tags(data, image.number)) for image in frames}
+    slopes = {(image.stored.slope, image.stored.intercept) for images in stack.frames for image in images}
     slope, intercept = slopes.pop() if len(slopes) == 1 else (min(abs(slope) for slope, _ in slopes), 0.0)
     slope = abs(slope)
     low, high = np.inf, -np.inf
@@ -211,8 +220,9 @@ def _image(stack: Stack, number: int, place: int, pixels: NDArray, series: Serie
     if pixels.shape != wanted:
         raise DicomError(f"the enlarged slices are {pixels.shape}, not {wanted}")
     with quiet_pydicom():
-        data = pydicom.dcmread(source.path, stop_before_pixels=True)
+        data = read_dataset(source.path, pixels=False)
         image = _copied(Tags(data, source.number))
+        _show_high_values_bright(image)
         _identify(image, source, series)
         _place(image, source, stack, series.scale)
         _time(image, source, stack, number, place)
@@ -241,6 +251,15 @@ def _copied(tags: Tags) -> FileDataset:
     if "IR" in sequence and (inversion := tags.number("InversionTime")) is not None:
         image.InversionTime = format_number_as_ds(inversion)
     return image
+
+
+def _show_high_values_bright(image: FileDataset) -> None:
+    """What was stored as MONOCHROME1 has been inverted; its window does not fit any more."""
+    if image.PhotometricInterpretation != "MONOCHROME2":
+        for keyword in WINDOW:
+            if keyword in image:
+                delattr(image, keyword)
+    image.PhotometricInterpretation = "MONOCHROME2"
 
 
 def _identify(image: FileDataset, source: Frame, series: Series) -> None:
@@ -292,7 +311,7 @@ def _explain(image: FileDataset, source: Frame, series: Series) -> None:
     how = f"{series.method} x{series.scale} in the plane of the slice"
     versions = [software]
     if series.method == "durn":
-        card = model_for(series.scale)
+        card = model_for(series.scale, series.model)
         how += f", model {card.name}, weights SHA-256 {card.sha256}"
         versions += [card.name, f"SHA-256 {card.sha256[:56]}"]
     image.DerivationDescription = f"{software}: {how}. {NOTICE}"

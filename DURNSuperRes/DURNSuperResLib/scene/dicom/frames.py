@@ -7,81 +7,85 @@ a stack they may belong to is not taken without them.
 
 from __future__ import annotations
 
-import math
-import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID
+from pydicom.multival import MultiValue
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from ...version import LEDGER_FOLDER
-from .plain import DICOM_ENDINGS, quiet_pydicom
+from .nature import MR_CLASSES, PRIVATE_TAGS, component_of, is_localiser, why_no_image
+from .reading import DICOM_ENDINGS, files_below, is_apple_double, quiet_pydicom, read_dataset
+from .tags import Tags
 
-TIME_TAGS = ("TriggerTime", "NominalCardiacTriggerDelayTime", "TemporalPositionIdentifier", "TemporalPositionIndex")
+__all__ = [
+    "MR_CLASSES",
+    "Aside",
+    "Frame",
+    "Stored",
+    "Tags",
+    "files_below",
+    "quiet_pydicom",
+    "read_folder",
+    "read_frames",
+]
+
+TRIGGER_TAGS = ("TriggerTime", "NominalCardiacTriggerDelayTime", "ActualCardiacTriggerDelayTime")
+POSITION_TAGS = ("TemporalPositionIdentifier", "TemporalPositionIndex", "TemporalPositionTimeOffset")
+CLOCK_TAGS = (
+    "FrameReferenceDateTime",
+    "FrameAcquisitionDateTime",
+    "AcquisitionDateTime",
+    "AcquisitionTime",
+    "ContentTime",
+)
+NUMBER_TAGS = ("AcquisitionNumber", "FrameAcquisitionNumber", "InstanceNumber")
+OF_SPACE = ("StackID", "InStackPositionNumber", "ImagePositionPatient", "ImageOrientationPatient")
+DIMENSION = "DimensionIndexValues"
 SEQUENCE_TAGS = ("Modality", "ScanningSequence", "SequenceVariant", "EchoPulseSequence")
 ECHO_TAGS = ("EchoNumbers", "EffectiveEchoTime")
-MR_CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.4",  # MR Image Storage
-    "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR Image Storage
-    "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR Image Storage
+ORTHOGONALITY = 0.01
+LEADS_BACK = "a link to a folder that holds this one; it was not entered"
+
+
+READ: tuple[str | int, ...] = (  # of a header; the rest is skipped, which takes a third of the time
+    *("SOPClassUID", "SOPInstanceUID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber"),
+    *("SeriesDescription", "FrameOfReferenceUID", "ImageType", "FrameType", "ComplexImageComponent", *SEQUENCE_TAGS),
+    *(*ECHO_TAGS, *TRIGGER_TAGS, *POSITION_TAGS, *CLOCK_TAGS, *NUMBER_TAGS, *OF_SPACE, DIMENSION),
+    *("PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "SliceLocation", "CardiacNumberOfImages"),
+    *("NumberOfTemporalPositions", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored"),
+    *("PixelRepresentation", "SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept"),
+    *("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence", "DimensionIndexSequence"),
+    *PRIVATE_TAGS,
 )
-NO_IMAGES = re.compile(r"Segmentation|Presentation State|Parametric Map|Dose|Directory|Surface|Waveform|Report|SR ")
-LOCALISER = re.compile(r"locali[sz]er|(?<!\bti.)scout|survey|plan.?scan", re.IGNORECASE)
-ORTHOGONALITY = 1e-3
 
 
-class Tags:
-    """Values of an image by keyword, from its frame's functional groups, the shared ones, then the data set itself."""
+@dataclass(frozen=True)
+class Stored:
+    """How the pixels of an image are stored.
 
-    def __init__(self, data: Dataset, number: int = 0) -> None:
-        self._places = [*_groups(data, "PerFrameFunctionalGroupsSequence", number)]
-        self._places += _groups(data, "SharedFunctionalGroupsSequence", 0)
-        self._places.append(data)
+    Attributes:
+        dtype: of the stored values.
+        bits: that a value uses.
+        inverted: low values are bright (MONOCHROME1).
+        slope, intercept: of the modality rescaling.
+    """
 
-    def get(self, keyword: str, default: object = None) -> object:
-        """The first value that is there and not empty."""
-        for place in self._places:
-            value = place.get(keyword)
-            if value is not None and value != "" and value != []:
-                return value
-        return default
+    dtype: np.dtype
+    bits: int
+    inverted: bool
+    slope: float
+    intercept: float
 
-    def text(self, keyword: str) -> str:
-        """A value as text, multiple ones joined by a backslash; empty if there is none."""
-        value = self.get(keyword, "")
-        return "\\".join(map(str, value)) if isinstance(value, (list, pydicom.multival.MultiValue)) else str(value)
-
-    def number(self, keyword: str) -> float | None:
-        """A finite number, or None."""
-        try:
-            value = float(str(self.get(keyword)))
-        except ValueError:
-            return None
-        return value if math.isfinite(value) else None
-
-    def numbers(self, keyword: str, count: int) -> tuple[float, ...]:
-        """``count`` finite numbers.
-
-        Raises:
-            ValueError: any other content.
-        """
-        value = self.get(keyword)
-        if value is None:
-            raise ValueError(f"is a DICOM image without {keyword}: its place in the stack is not known")
-        try:
-            found = tuple(float(str(part)) for part in value)  # type: ignore[attr-defined]
-        except (TypeError, ValueError):
-            found = ()
-        if len(found) != count or not all(math.isfinite(part) for part in found):
-            raise ValueError(f"has a damaged {keyword}")
-        return found
+    @property
+    def rescaled(self) -> bool:
+        """Whether there is a rescaling to apply."""
+        return (self.slope, self.intercept) != (1.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +94,10 @@ class Frame:
 
     Lengths are in mm, directions and position in DICOM's LPS (PS3.3 C.7.6.2). ``matrix`` is (rows, columns),
     ``spacing`` the distance between rows and between columns. ``kind`` holds what never differs within a stack, the
-    third value of ImageType first; ``echo`` tells the echoes of one series apart. ``times`` has those of ``TIME_TAGS``
-    that are there, and InstanceNumber. ``damage`` says what is wrong with the pixels, empty if nothing.
+    component or quantity it shows first; ``echo`` tells the echoes of one series apart. ``times`` has what is stated of
+    its place in time, ``stated_location`` the SliceLocation or the place in an enhanced stack; ``one_of_many`` says
+    that the header itself speaks of several phases. ``damage`` says what is wrong with the pixels, empty if nothing.
+    ``moved_mm`` is how far the far edge has moved where the image was made parallel to the others of its stack.
     """
 
     path: Path
@@ -113,9 +119,13 @@ class Frame:
     thickness: float | None
     stated_gap: float | None
     stated_phases: int | None
+    stated_location: float | None
+    one_of_many: bool
     localiser: bool
     times: Mapping[str, float]
+    stored: Stored
     damage: str
+    moved_mm: float = 0.0
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -145,7 +155,8 @@ def read_folder(folder: Path) -> tuple[list[Frame], list[Aside], int]:
     frames: list[Frame] = []
     asides: list[Aside] = []
     others = 0
-    for path in files_below(folder):
+    not_entered: list[Path] = []
+    for path in files_below(folder, not_entered):
         found = read_frames(path)
         if found is None:
             others += 1
@@ -153,23 +164,17 @@ def read_folder(folder: Path) -> tuple[list[Frame], list[Aside], int]:
             asides.append(found)
         else:
             frames += found
+    asides += [Aside(path, LEADS_BACK, False, label=path.name) for path in not_entered]
     return frames, asides, others
-
-
-def files_below(folder: Path) -> Iterator[Path]:
-    """All files below a folder, sorted, without those in folders of batch results, which are never input."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not (Path(parent) / name / LEDGER_FOLDER).is_dir())
-        yield from (Path(parent) / name for name in sorted(names))
 
 
 def read_frames(path: Path) -> list[Frame] | Aside | None:
     """The frames of a file, why there are none, or None for a file that has nothing to do with DICOM."""
     with quiet_pydicom():
         try:
-            data, rest = _header(path)
+            data = read_dataset(path, pixels=False, tags=READ)
         except InvalidDicomError:
-            damaged = path.suffix.lower() in DICOM_ENDINGS
+            damaged = path.suffix.lower() in DICOM_ENDINGS and not is_apple_double(path)
             return Aside(path, "is damaged: it does not begin as a DICOM file", True) if damaged else None
         except Exception as error:  # a damaged file makes the parser raise nearly anything
             return Aside(path, f"cannot be read ({type(error).__name__})", True)
@@ -178,11 +183,11 @@ def read_frames(path: Path) -> list[Frame] | Aside | None:
         try:
             series = str(data.get("SeriesInstanceUID") or "") or None
             label = _label(data)
-            reason = _no_image(data)
+            reason = why_no_image(data)
             if reason:
                 return Aside(path, reason, False, series, label)
             count = _frame_count(data)
-            damage = _cut_short(data, rest, count)
+            damage = _cut_short(path, data, count)
             return [_frame(path, data, number, damage) for number in range(count)]
         except ValueError as error:
             return Aside(path, str(error), True, series, label)
@@ -190,45 +195,9 @@ def read_frames(path: Path) -> list[Frame] | Aside | None:
             return Aside(path, f"cannot be read ({type(error).__name__})", True, series, label)
 
 
-def _header(path: Path) -> tuple[FileDataset, int]:
-    """A file's data set up to its pixels, and how many bytes follow."""
-    with path.open("rb") as file:
-        data = pydicom.dcmread(file, stop_before_pixels=True)
-        rest = path.stat().st_size - file.tell()
-    if data.file_meta.get("TransferSyntaxUID") == pydicom.uid.DeflatedExplicitVRLittleEndian:
-        rest = len(pydicom.dcmread(path).get("PixelData") or b"") + 12
-    return data, rest
-
-
-def _groups(data: Dataset, keyword: str, number: int) -> list[Dataset]:
-    """The macros of one item of a functional groups sequence, each a data set."""
-    items = data.get(keyword) or []
-    if number >= len(items):
-        return []
-    return [element.value[0] for element in items[number] if element.VR == "SQ" and element.value]
-
-
 def _label(data: Dataset) -> str:
     number, description = data.get("SeriesNumber"), str(data.get("SeriesDescription") or "")
     return " ".join(filter(None, (f"series {number}" if number is not None else "", description)))
-
-
-def _no_image(data: Dataset) -> str:
-    """Why an object is not an image to upscale; empty if it is one.
-
-    Raises:
-        ValueError: an MR image that has lost its size.
-    """
-    sop_class = UID(str(data.get("SOPClassUID") or ""))
-    if sop_class not in MR_CLASSES and ("Rows" not in data or NO_IMAGES.search(sop_class.name)):
-        return f"no image ({sop_class.name or 'of unknown kind'})"
-    if not data.get("Rows") or not data.get("Columns"):
-        raise ValueError("is an image without Rows or Columns")
-    if int(data.get("SamplesPerPixel") or 1) != 1:
-        return "a colour image; grey levels are needed"
-    if int(data.get("BitsAllocated") or 0) not in (8, 16, 32):
-        raise ValueError(f"has {data.get('BitsAllocated')} bits allocated for a pixel")
-    return ""
 
 
 def _frame_count(data: Dataset) -> int:
@@ -238,18 +207,19 @@ def _frame_count(data: Dataset) -> int:
     return count
 
 
-def _cut_short(data: FileDataset, rest: int, count: int) -> str:
+def _cut_short(path: Path, data: FileDataset, count: int) -> str:
     """Why the pixels cannot be whole; empty if they can. Readers of images let such files pass."""
-    syntax = data.file_meta.get("TransferSyntaxUID")
+    syntax, rest = data.file_meta.TransferSyntaxUID, data.rest
+    if syntax == DeflatedExplicitVRLittleEndian:
+        rest = len(read_dataset(path).get("PixelData") or b"") + 12
     wanted = int(data.Rows) * int(data.Columns) * count * int(data.BitsAllocated) // 8
-    if rest <= 8 or (rest < wanted + 8 and not (syntax and syntax.is_compressed and not syntax.is_deflated)):
+    if rest <= 8 or (rest < wanted + 8 and not (syntax.is_compressed and not syntax.is_deflated)):
         return f"is cut short: {max(0, rest - 8)} of {wanted} bytes of pixels"
     return ""
 
 
-def _frame(path: Path, data: Dataset, number: int, damage: str) -> Frame:
+def _frame(path: Path, data: FileDataset, number: int, damage: str) -> Frame:
     tags = Tags(data, number)
-    rows, columns = int(data.Rows), int(data.Columns)
     spacing = tags.numbers("PixelSpacing", 2)
     orientation = np.array(tags.numbers("ImageOrientationPatient", 6))
     position = np.array(tags.numbers("ImagePositionPatient", 3))
@@ -258,12 +228,9 @@ def _frame(path: Path, data: Dataset, number: int, damage: str) -> Frame:
     axes = orientation.reshape(2, 3)
     if np.abs(axes @ axes.T - np.eye(2)).max() > ORTHOGONALITY:
         raise ValueError("has a damaged ImageOrientationPatient: not two unit vectors at right angles")
-    names = (*TIME_TAGS, "InstanceNumber")
-    times = {name: value for name in names if (value := tags.number(name)) is not None}
-    image_type = tags.text("ImageType").split("\\")
-    series_number = tags.number("SeriesNumber")
-    phases = tags.number("CardiacNumberOfImages")
+    series_number, phases = tags.number("SeriesNumber"), tags.number("CardiacNumberOfImages")
     description = tags.text("SeriesDescription").strip()
+    location = tags.number("SliceLocation")
     return Frame(
         path=path,
         number=number,
@@ -275,16 +242,48 @@ def _frame(path: Path, data: Dataset, number: int, damage: str) -> Frame:
         series_number=None if series_number is None else int(series_number),
         description=description,
         frame_of_reference=tags.text("FrameOfReferenceUID"),
-        kind=(image_type[2] if len(image_type) > 2 else "", *(tags.text(name) for name in SEQUENCE_TAGS)),
+        kind=(component_of(tags, data), *(tags.text(name) for name in SEQUENCE_TAGS)),
         echo=tuple(tags.text(name) for name in ECHO_TAGS),
-        matrix=(rows, columns),
+        matrix=(int(data.Rows), int(data.Columns)),
         spacing=(spacing[0], spacing[1]),
         orientation=orientation,
         position=position,
         thickness=tags.number("SliceThickness"),
         stated_gap=tags.number("SpacingBetweenSlices"),
         stated_phases=None if phases is None else int(phases),
-        localiser="LOCALIZER" in image_type or LOCALISER.search(description) is not None,
-        times=times,
+        stated_location=location if location is not None else tags.number("InStackPositionNumber"),
+        one_of_many=max(phases or 0, tags.number("NumberOfTemporalPositions") or 0) > 1,
+        localiser=is_localiser(tags, description),
+        times=_times(tags, data, number),
+        stored=_stored(tags, data),
         damage=damage,
+    )
+
+
+def _times(tags: Tags, data: Dataset, number: int) -> dict[str, float]:
+    """What tells the frame's place in time, by keyword: times in ms, indices and numbers as they are."""
+    found = {name: tags.number(name) for name in (*TRIGGER_TAGS, *POSITION_TAGS, *NUMBER_TAGS)}
+    found |= {name: tags.clock_ms(name) for name in CLOCK_TAGS}
+    values = tags.get(DIMENSION)
+    indices = list(values) if isinstance(values, (list, MultiValue)) else [] if values is None else [values]
+    pointers = [
+        keyword_for_tag(item.get("DimensionIndexPointer") or 0) for item in data.get("DimensionIndexSequence") or []
+    ]
+    for n, value in enumerate(indices):
+        if n >= len(pointers) or pointers[n] not in OF_SPACE:
+            found[f"{DIMENSION}[{n + 1}]"] = float(str(value))
+    if "PerFrameFunctionalGroupsSequence" in data:
+        found["frame number"] = float(number + 1)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _stored(tags: Tags, data: Dataset) -> Stored:
+    allocated = int(data.BitsAllocated)
+    signed = "int" if int(data.get("PixelRepresentation") or 0) else "uint"
+    return Stored(
+        dtype=np.dtype(f"{signed}{allocated}"),
+        bits=int(data.get("BitsStored") or allocated),
+        inverted=str(data.get("PhotometricInterpretation") or "").upper() == "MONOCHROME1",
+        slope=tags.number("RescaleSlope") or 1.0,
+        intercept=tags.number("RescaleIntercept") or 0.0,
     )

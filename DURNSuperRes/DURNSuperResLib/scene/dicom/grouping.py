@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .frames import Frame
-from .plain import ORIENTATION_TOLERANCE, POSITION_TOLERANCE_MM
 
 CONFLICT = "two different files"
 GRID_TOLERANCE_MM = 0.1
+POSITION_TOLERANCE_MM = 0.05  # positions are rounded to 0.1 mm by some tools
+EDGE_TOLERANCE = 0.5  # of a pixel
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,8 @@ def _alike(frames: Iterable[Frame]) -> list[list[Frame]]:
     """Frames that could lie in one stack: study, frame of reference, kind, matrix, spacing and orientation agree.
 
     A series has one frame of reference (PS3.3 C.7.4.1); where its images give several, as some tools that remove names
-    do, none of them is believed.
+    do, none of them is believed. Spacing and orientation agree where they move the far edge of the image by less than
+    half a pixel; all images then have those of most.
     """
     frames = list(frames)
     references = defaultdict(set)
@@ -80,21 +82,45 @@ def _alike(frames: Iterable[Frame]) -> list[list[Frame]]:
         references[image.series].add(image.frame_of_reference)
     rough = defaultdict(list)
     for image in frames:
-        spacing = tuple(round(step, 4) for step in image.spacing)
         reference = image.frame_of_reference if len(references[image.series]) == 1 else image.series
-        rough[image.patient, image.study, reference, image.kind, image.matrix, spacing].append(image)
+        rough[image.patient, image.study, reference, image.kind, image.matrix].append(image)
     alike: list[list[Frame]] = []
     for images in rough.values():
         clusters: list[list[Frame]] = []
         for image in images:
             for cluster in clusters:
-                if np.abs(cluster[0].orientation - image.orientation).max() <= ORIENTATION_TOLERANCE:
+                if edge_shift_mm(cluster[0], image) <= EDGE_TOLERANCE * min(image.spacing):
                     cluster.append(image)
                     break
             else:
                 clusters.append([image])
-        alike += clusters
+        alike += [_made_parallel(cluster) for cluster in clusters]
     return alike
+
+
+def edge_shift_mm(one: Frame, other: Frame) -> float:
+    """How far the far corner of one image's field of view lies from that of another with the same first pixel."""
+    rows, columns = one.matrix
+    far = [
+        columns * image.spacing[1] * image.orientation[:3] + rows * image.spacing[0] * image.orientation[3:]
+        for image in (one, other)
+    ]
+    return max(float(np.linalg.norm(far[1] - far[0])), max(rows, columns) * _tilt(one, other) * max(one.spacing))
+
+
+def _tilt(one: Frame, other: Frame) -> float:
+    return float(np.linalg.norm(one.normal - other.normal))
+
+
+def _made_parallel(images: list[Frame]) -> list[Frame]:
+    """The images with the orientation and spacing that most of them have."""
+    counts = Counter((image.spacing, *image.orientation) for image in images)
+    if len(counts) == 1:
+        return images
+    most = max(counts, key=lambda key: counts[key])
+    model = next(image for image in images if (image.spacing, *image.orientation) == most)
+    same = {"orientation": model.orientation, "spacing": model.spacing}
+    return [replace(image, **same, moved_mm=edge_shift_mm(model, image)) for image in images]  # type: ignore[arg-type]
 
 
 def _by_series(frames: Iterable[Frame]) -> list[Group]:
@@ -184,19 +210,19 @@ def _with_ragged_slices(stacks: list[Group]) -> list[Group]:
             continue
         for home in homes:
             fewer = len(stack[0].frames) < _phases(home)
-            if (fewer or _stem(stack) == _stem(home)) and _fits_into(home, stack[0]):
+            if (fewer or _stem(stack) == _stem(home)) and fits_into([place.depth for place in home], stack[0].depth):
                 home.append(stack[0])
                 result = [other for other in result if other is not stack]
                 break
     return result
 
 
-def _fits_into(home: Group, location: Location) -> bool:
-    """Whether a location lies at a free place between a stack's slices, or one step outside of them."""
-    depths = np.sort([place.depth for place in home])
+def fits_into(home: Sequence[float], depth: float) -> bool:
+    """Whether a slice lies at a free place between others, or one step outside of them; depths in mm."""
+    depths = np.sort(home)
     gaps = np.diff(depths)
     gap = float(gaps[gaps > POSITION_TOLERANCE_MM].min(initial=np.inf))
-    away = np.abs(location.depth - depths)
-    inside = depths[0] < location.depth < depths[-1]
+    away = np.abs(depth - depths)
+    inside = depths[0] < depth < depths[-1]
     one_step = abs(away.min() - gap) <= GRID_TOLERANCE_MM
     return bool(away.min() > POSITION_TOLERANCE_MM and (inside or one_step))

@@ -8,14 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 
-from .frames import Frame, Tags, quiet_pydicom
+from .frames import Frame, Stored
 from .plain import DicomError
+from .reading import quiet_pydicom, read_dataset
 from .stacks import Stack
 
-STORED_TYPES = tuple(np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "int32"))
+STORED_TYPES = tuple(np.dtype(name) for name in ("uint8", "int16", "uint16", "int32"))
+WIDER: dict[np.dtype, np.dtype] = {
+    np.dtype("int8"): np.dtype("int16"),
+    np.dtype("uint32"): np.dtype("float64"),
+}  # types of volumes
 
 
 class PixelReader:
@@ -27,7 +31,7 @@ class PixelReader:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self._path: Path | None = None
-        self._decoded: tuple[NDArray, pydicom.Dataset, bool]
+        self._decoded: tuple[NDArray, bool]
         self.dtype = self._common_dtype()
 
     def phase(self, number: int) -> NDArray:
@@ -39,49 +43,53 @@ class PixelReader:
         return np.stack([self._values(frame).astype(self.dtype) for frame in self.stack.frames[number]])
 
     def _common_dtype(self) -> np.dtype:
-        kinds = set()
-        for path in {frame.path: None for phase in self.stack.frames for frame in phase}:
-            with quiet_pydicom():
-                data = pydicom.dcmread(path, stop_before_pixels=True)
-            for frame in (frame for phase in self.stack.frames for frame in phase if frame.path == path):
-                if rescaling(Tags(data, frame.number)) != (1.0, 0.0):
-                    return np.dtype(np.float32)
-            signed = "int" if int(data.get("PixelRepresentation") or 0) else "uint"
-            kinds.add(np.dtype(f"{signed}{int(data.BitsAllocated)}"))
-        common = np.result_type(*kinds)
-        return common if common in STORED_TYPES else np.dtype(np.float32)
+        stored = [frame.stored for phase in self.stack.frames for frame in phase]
+        if any(how.rescaled for how in stored):
+            return np.dtype(np.float32)
+        common = np.result_type(*{how.dtype for how in stored})
+        return common if common in STORED_TYPES else WIDER.get(common, np.dtype(np.float32))
 
     def _values(self, frame: Frame) -> NDArray:
         if frame.path != self._path:
             with quiet_pydicom():
                 self._decoded = _decode(frame.path)
             self._path = frame.path
-        pixels, data, rescaled = self._decoded
+        pixels, rescaled = self._decoded
         image = pixels[frame.number] if pixels.ndim == 3 else pixels
         if image.shape != frame.matrix:
             raise DicomError(f"{frame.path}: the pixels are {image.shape}, the header says {frame.matrix}")
-        slope, intercept = rescaling(Tags(data, frame.number))
-        return image if rescaled or (slope, intercept) == (1.0, 0.0) else image * slope + intercept
+        return image if rescaled else in_units(image, frame.stored)
 
 
-def rescaling(tags: Tags) -> tuple[float, float]:
-    """Slope and intercept of the modality rescaling; 1 and 0 if there is none."""
-    slope, intercept = tags.number("RescaleSlope"), tags.number("RescaleIntercept")
-    return slope or 1.0, intercept or 0.0
+def in_units(image: NDArray, how: Stored) -> NDArray:
+    """Stored pixels in the image's units, with high values bright, as ITK and Slicer read MONOCHROME1 images."""
+    if how.inverted:
+        top = -1 if how.dtype.kind == "i" else 2**how.bits - 1
+        image = (top - image.astype(np.int64)).astype(how.dtype)
+    return image * how.slope + how.intercept if how.rescaled else image
 
 
-def _decode(path: Path) -> tuple[NDArray, pydicom.Dataset, bool]:
-    """Pixels as stored, the data set, and whether the decoder has rescaled them already."""
+def _decode(path: Path) -> tuple[NDArray, bool]:
+    """Pixels as stored, and whether the decoder has put them into their units already."""
     try:
-        data = pydicom.dcmread(path)
+        data = read_dataset(path)
         syntax = data.file_meta.TransferSyntaxUID
     except Exception as error:
         raise DicomError(f"{path} cannot be read: {error}") from error
+    for name, value in (
+        ("SamplesPerPixel", 1),
+        ("PixelRepresentation", 0),
+        ("PhotometricInterpretation", "MONOCHROME2"),
+    ):
+        if data.get(name) is None:  # what the decoder insists on and some files leave out
+            setattr(data, name, value)
+    if data.get("BitsStored") is None and data.get("BitsAllocated"):
+        data.BitsStored = data.BitsAllocated
     try:
-        return data.pixel_array, data, False
+        return data.pixel_array, False
     except Exception as error:
         if syntax.is_transfer_syntax and syntax.is_compressed and "NumberOfFrames" not in data:
-            return _decode_by_itk(path, syntax.name), data, True
+            return _decode_by_itk(path, syntax.name), True
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DicomError(f"{path}: its pixels ({syntax.name}) cannot be decoded: {reason}") from error
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +10,13 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
 
+from .nature import why_no_image
+from .reading import DICOM_ENDINGS, is_apple_double, quiet_pydicom, read_dataset
+
 POSITION_TOLERANCE_MM = 0.01
 ORIENTATION_TOLERANCE = 1e-4
 COSINE_TOLERANCE = 0.01
 GAP_TOLERANCE = 0.01
-DICOM_ENDINGS = (".dcm", ".ima")
 
 
 class DicomError(ValueError):
@@ -49,20 +47,6 @@ class SliceHeader:
     def depth(self) -> float:
         """Position along the slice normal in mm."""
         return float(self.position @ self.normal)
-
-
-@contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Reading and writing without pydicom's messages on odd values, which would quote them, patient data included."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def plain_stack(folder: Path) -> list[Path]:
@@ -118,8 +102,8 @@ def _header(path: Path) -> SliceHeader | None:
         return None
     if int(data.get("NumberOfFrames", 1) or 1) > 1:
         raise DicomError(f"{path} holds several frames in one file (enhanced DICOM), which is not supported yet")
-    if int(data.get("SamplesPerPixel", 1)) != 1:
-        raise DicomError(f"{path} is a colour image; a grey-level volume is needed")
+    if reason := why_no_image(data):
+        raise DicomError(f"{path} is {reason}")
     for tag in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"):
         if not data.get(tag):
             raise DicomError(f"{path} is a DICOM image without {tag}: its place in the stack is not known")
@@ -136,9 +120,9 @@ def _header(path: Path) -> SliceHeader | None:
 
 def _dataset(path: Path) -> pydicom.Dataset | None:
     try:
-        return pydicom.dcmread(path)
+        return read_dataset(path)
     except InvalidDicomError:
-        if path.suffix.lower() in DICOM_ENDINGS:
+        if path.suffix.lower() in DICOM_ENDINGS and not is_apple_double(path):
             raise DicomError(f"{path} is damaged: it does not begin as a DICOM file") from None
         return None
 

@@ -1,0 +1,91 @@
+"""Padding values bend no intensity map, ring into nothing, and are there again at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import slicer
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from DURNSuperResLib.core.signal.intensity import IntensityMap
+from DURNSuperResLib.core.signal.padding import padding_of
+from DURNSuperResLib.scene.sequences import add_item, items_of, new_sequence, upscale_sequence
+from DURNSuperResLib.scene.volumes import upscale_volume
+
+
+def padded(image: NDArray, value: float, share: float = 0.05) -> NDArray:
+    """The image with a border of padding on the left."""
+    result = image.copy()
+    result[..., : max(1, round(share * image.shape[-1]))] = value
+    return result
+
+
+@pytest.fixture
+def image() -> NDArray[np.int16]:
+    rows, columns = np.mgrid[:40, :60]
+    values = 300 + 250 * np.sin(rows / 5.0) * np.cos(columns / 7.0)
+    return np.stack([values, values + 40, values + 80]).astype(np.int16)
+
+
+@pytest.mark.parametrize("value", [-32768, -4000, 32767])
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.3])
+def test_a_value_far_from_all_others_is_padding(image: NDArray, value: int, share: float) -> None:
+    found = padding_of([padded(image, value, share)])
+    assert found is not None
+    rest = image[..., max(1, round(share * 60)) :]
+    assert (found.value, found.nearest) == (value, rest.min() if value < 0 else rest.max())
+    clean, bent = IntensityMap.of(rest), IntensityMap.of(padded(image, value, share))
+    assert_allclose([bent.offset, bent.width], [clean.offset, clean.width])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda image: image,
+        lambda image: np.where(image < 250, 0, image),  # a dark ground is no padding
+        lambda image: padded(image, -200),
+        lambda image: np.where(np.arange(60) == 30, 32767, image)[..., :1].repeat(60, -1),
+        lambda image: np.zeros_like(image) + 7,
+        lambda image: (image > 300).astype(np.int16) * 1000,
+    ],
+)
+def test_other_images_have_none(image: NDArray, other: Callable[[NDArray], NDArray]) -> None:
+    assert padding_of([other(image)]) is None
+
+
+def test_a_single_bright_voxel_is_no_padding(image: NDArray) -> None:
+    image[0, 3, 4] = 30000
+    assert padding_of([image]) is None
+
+
+@pytest.mark.parametrize("method", ["bicubic", "durn"])
+@pytest.mark.parametrize("cine", [False, True])
+def test_an_image_is_enlarged_as_if_its_padding_were_not_there(
+    make_node: Callable, image: NDArray, method: str, cine: bool
+) -> None:
+    enlarged = []
+    edge = 3
+    filled = padded(image, int(image[..., edge:].min()))
+    for voxels in (filled, padded(image, -32768)):
+        if cine:
+            sequence = new_sequence("cine", "TriggerTime", "ms")
+            for n in range(2):
+                add_item(sequence, voxels + np.int16(n * 5) * (voxels > -32768), np.diag([1.4, 1.4, 8, 1]), str(n))
+            node = items_of(upscale_sequence(sequence, method=method))[1]
+        else:
+            node = upscale_volume(make_node(voxels), method=method)
+        enlarged.append(slicer.util.arrayFromVolume(node).copy())
+    whole, with_padding = enlarged
+    assert (with_padding[..., : 2 * edge] == -32768).all()
+    within = slice(2 * edge, None) if method == "bicubic" else slice(2 * edge + 12, None)  # the maps differ a little
+    assert_allclose(with_padding[..., within], whole[..., within], atol=4 if method == "durn" else 0.5)
+
+
+def test_padding_is_told(make_node: Callable, image: NDArray) -> None:
+    result = upscale_volume(make_node(padded(image, -32768)), method="durn")
+    said = result.GetAttribute("DURNSuperRes.Domain")
+    assert "5.0 % of the voxels hold the padding value -32768, and keep it" in said
+    assert "negative" not in said
