@@ -85,7 +85,7 @@ class DURNSuperResParameterNode:
     keepType: bool = False
     bestQuality: bool = False
     uncertainty: bool = False
-    dataConsistency: bool = False
+    keepMeasured: bool = True
     showUncertainty: bool = True
     linkViews: bool = True
     matchWindowLevel: bool = True
@@ -95,7 +95,7 @@ class DURNSuperResParameterNode:
 class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel."""
 
-    PASSED_ON = ("device", "precision", "sliceAxis", "keepType", "dataConsistency", "wholeCine")
+    PASSED_ON = ("device", "precision", "sliceAxis", "keepType", "keepMeasured", "wholeCine")
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)

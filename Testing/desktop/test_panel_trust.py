@@ -44,15 +44,23 @@ def test_the_uncertainty_lies_over_the_result_and_not_over_the_original(panel: A
 
 def test_eight_orientations_are_for_the_network_only(panel: Any, desktop: Desktop) -> None:
     panel.ui.uncertaintyCheckBox.click()
-    panel.ui.dataConsistencyCheckBox.click()
     choose(panel.ui.methodComboBox, "Bicubic")
     assert not panel.ui.uncertaintyCheckBox.enabled
     assert not panel.ui.bestQualityCheckBox.enabled
     panel.ui.applyButton.click()
     output = panel._parameterNode.outputVolume
     assert output.GetNodeReference("DURNSuperRes.Uncertainty") is None
-    assert output.GetAttribute("DURNSuperRes.DataConsistency") == "true"
-    assert float(output.GetAttribute("DURNSuperRes.ConsistencyPercent")) <= 0.01
+    assert not desktop.errors
+
+
+def test_what_was_measured_is_kept_unless_the_box_is_cleared(panel: Any, desktop: Desktop) -> None:
+    assert panel.ui.keepMeasuredCheckBox.checked
+    for kept in (True, False):
+        panel.ui.applyButton.click()
+        output = panel._parameterNode.outputVolume
+        assert (output.GetAttribute("DURNSuperRes.KeepMeasured") == "true") is kept
+        assert (float(output.GetAttribute("DURNSuperRes.ConsistencyPercent")) <= 0.001) is kept
+        panel.ui.keepMeasuredCheckBox.click()
     assert not desktop.errors
 
 
@@ -60,7 +68,7 @@ def test_a_cine_shows_the_uncertainty_of_its_phase(panel: Any, cine: slicer.vtkM
     panel._parameterNode.inputVolume = cine
     panel.ui.uncertaintyCheckBox.click()
     panel.ui.applyButton.click()
-    assert panel.ui.trustLabel.text.startswith("Consistency: brought down")
+    assert panel.ui.trustLabel.text.startswith("Consistency: what was measured is kept")
     panel.ui.sideBySideButton.click()
     after = panel.comparePanel.comparison._logics()[1].GetSliceCompositeNode()
     shown = slicer.mrmlScene.GetNodeByID(after.GetForegroundVolumeID())

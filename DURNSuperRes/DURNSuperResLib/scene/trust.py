@@ -14,6 +14,7 @@ from ..core.geometry import slices_first, voxel_spacing
 from ..core.network.domain import refusal_of, unlike, warnings_of
 from ..core.network.models import model_for
 from ..core.signal.measured import Measured, Resolution, Statement
+from ..core.signal.padding import padding_of
 from ..core.upscaling import Upscaling
 from .dicom.acquired import KEYWORDS, statement_of
 from .nodes import VolumeError, axis_across, ijk_to_ras_of
@@ -80,7 +81,8 @@ def examine(
         entries["Measured"] = f"{measured.rows.lines}x{measured.columns.lines}"
         entries["MeasuredFrom"] = resolution.source
     if how.is_durn:
-        lines, card = (measured.columns.lines, measured.rows.lines), model_for(how.scale, how.model)
+        lines = measured.columns.lines, measured.rows.lines
+        card = model_for(how.scale, how.model)
         found = warnings_of(card, items, resolution.effective_mm, lines, stated)
         entries["Domain"] = "; ".join(found) or INSIDE
         if foreign := ([f"the image {refusal}"] if refusal else unlike(items, stated)):
@@ -110,6 +112,12 @@ def in_words(output: slicer.vtkMRMLNode) -> str:
     return f"Consistency: {found}.{bars}{outside}" if found else ""
 
 
+def measured_in_words(output: slicer.vtkMRMLNode) -> str:
+    """What was measured of a run's input, and how much of it was kept."""
+    resolution, kept = (output.GetAttribute(ATTRIBUTE_PREFIX + name) for name in ("Resolution", "ConsistencyPercent"))
+    return f"{resolution}; what was measured is kept to {float(kept):.2f} %" if resolution and kept else ""
+
+
 def resolution_of_node(node: slicer.vtkMRMLNode) -> Resolution:
     """Resolution of a volume or of the volumes of a sequence, across their widest spaced axis."""
     count = node.GetNumberOfDataNodes() if node.IsA("vtkMRMLSequenceNode") else 0
@@ -129,7 +137,9 @@ def _resolution(
 ) -> Resolution:
     """Of slices across ``axis``; a header speaks of those across the third axis."""
     statement = statement_of(stated, *items[0].shape[1:]) if axis == THIRD else Statement()
-    return Resolution(_pixel_mm(ijk_to_ras, axis), Measured.of(items, acquired, statement))
+    padding = padding_of(items)
+    images = items if padding is None else [padding.filled(item) for item in items]
+    return Resolution(_pixel_mm(ijk_to_ras, axis), Measured.of(images, acquired, statement))
 
 
 def _pixel_mm(ijk_to_ras: NDArray[np.float64], axis: int) -> tuple[float, float]:

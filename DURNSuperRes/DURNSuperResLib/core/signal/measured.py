@@ -151,6 +151,9 @@ class Measured:
 class Resolution:
     """Pixels of a stack, and what of them was measured.
 
+    >>> str(Resolution((1.4, 1.4), Measured(Axis(256, 128, HEADER), Axis(256, 256))))
+    'stored 1.40 mm, measured about 1.4 x 2.8 mm (from the header)'
+
     Attributes:
         pixel_mm: distance of pixel centres between columns and between rows.
         measured: what of the slices was.

@@ -36,15 +36,6 @@ def bicubic_downscale(images: ArrayLike, scale: int) -> FloatArray:
     return _on_both_axes(_bicubic_along, images, lambda size: divided(size, scale))
 
 
-def bicubic_reduction(size: int, scale: int) -> FloatArray:
-    """Antialiased bicubic reduction along one axis as a matrix ``(size/scale, size)``.
-
-    Raises:
-        ValueError: a size that ``scale`` does not divide.
-    """
-    return _bicubic_along(np.eye(size), divided(size, scale)).T
-
-
 def _on_both_axes(
     along: Callable[[FloatArray, int], FloatArray], images: ArrayLike, new_size: Callable[[int], int]
 ) -> FloatArray:

@@ -16,19 +16,23 @@ from numpy.typing import NDArray
 
 from .kspace import Border
 
-SMALLEST = 64  # pixels along an axis; fewer have too few frequencies
+SMALLEST = 96  # pixels along an axis; fewer have too few frequencies
 MOST_SLICES = 16
 LOW_FREQUENCY = 0.3  # of the other axis' Nyquist frequency: where an elliptic acquisition reaches out, too
 BAND, FEWEST = 0.08, 5  # lines on either side of a step that its height is taken from: of all, and at least
 GAP = 2  # lines by which the Hann window widens a step
 LOWEST_EDGE = 0.25
-# Steps in dB, and how many standard deviations of the lines about their trend more. Spectra of acquired images seem to
-# step by up to 1.8 dB (16 slices), 2.4 (4) or 4.3 (1), zero-filled ones by 4.4 (one scanner's) to 70 (simulated).
-CLEAR_STEP, STATED_STEP = (3.0, 3.0), (1.5, 2.0)
+# Steps in dB, and how many of their standard errors more. Spectra of acquired images of 256 x 256 pixels seem to step
+# by up to 1.8 dB (16 slices), 2.4 (4) or 4.3 (1), zero-filled ones by 4.4 (one scanner's) to 70 (simulated).
+CLEAR_STEP, STATED_STEP = (3.0, 4.0), (1.5, 2.5)
+HANN_LINES = 1.5  # lines that share a sample under a Hann window
+RAYLEIGH = 6.25  # dB: standard deviation of the median level of n independent lines, times the root of n
+HIGH = 90  # percentile of the levels beyond a step, which must not rise again
 STATED_REACH = 0.015  # of all lines: how far from a stated edge its step may lie
 FLAT_TAIL, FLATTER = 3.0, 0.5  # dB; of the slope before: what is beyond a stated edge without a step
 FALLING = -15.0  # dB over all lines
 SURROUNDINGS = 3  # lines on either side of an edge within which it is looked for again
+DEEPEST = 9.0  # dB that a line may be below the band and count: the outermost one is by 3 to 6, having one sign
 LESS_TAIL = 0.35  # of the power beyond the edge
 
 
@@ -36,22 +40,19 @@ LESS_TAIL = 0.35  # of the power beyond the edge
 class Step:
     """A fall of the spectrum's level (dB) at one line.
 
-    >>> str(Resolution((1.4, 1.4), (1.0, 0.5)))
-    '1.40 mm pixels, about 1.4 x 2.8 mm effective'
-
     Attributes:
         height: between the straight lines through the levels before and beyond.
-        scatter: standard deviation of the levels about the two.
+        error: standard error of the height.
         beyond: level on its far side.
     """
 
     height: float
-    scatter: float
+    error: float
     beyond: float
 
     def exceeds(self, limit: tuple[float, float]) -> bool:
-        """Whether it is no play of chance: higher than so many dB, and so many times the scatter more."""
-        return self.height > limit[0] + limit[1] * self.scatter
+        """Whether it is no play of chance: higher than so many dB, and so many errors more."""
+        return self.height > limit[0] + limit[1] * self.error
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,84 @@ class Band:
     lines: int
     border: Border | None = None
     stated: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Level over the frequencies 0 to Nyquist along one axis of some slices.
+
+    Attributes:
+        level: in dB, the median of the slices and of low frequencies along the other axis.
+        noise: dB by which a line would play if the image were noise.
+    """
+
+    level: NDArray[np.float64]
+    noise: float
+
+    @classmethod
+    def along(cls, slices: NDArray, axis: int) -> Spectrum:
+        """That of slices ``(n, rows, columns)`` along ``axis`` of the array, under a Hann window."""
+        values = np.moveaxis(slices, axis, 2)
+        rows, columns = values.shape[1:]
+        level = values - values.mean(axis=(1, 2), keepdims=True)
+        power = np.abs(np.fft.rfft2(level * np.outer(np.hanning(rows), np.hanning(columns)))) ** 2
+        low = power[:, np.abs(np.fft.fftfreq(rows)) <= LOW_FREQUENCY / 2]
+        return cls(_decibels(low), RAYLEIGH / float(np.sqrt(low.shape[0] * low.shape[1] / HANN_LINES)))
+
+    @property
+    def last(self) -> int:
+        """The Nyquist frequency, in lines."""
+        return len(self.level) - 1
+
+    @property
+    def width(self) -> int:
+        """Lines on either side of a step that its height is taken from."""
+        return _width(self.level)
+
+    def step_at(self, line: int) -> Step:
+        """How far the level falls between the lines before ``line`` and those beyond the widened step."""
+        before = np.arange(max(line - self.width, 0), line)
+        beyond = np.arange(line + GAP, min(line + GAP + self.width, self.last + 1))
+        fits = [np.polyfit(lines, self.level[lines], 1) for lines in (before, beyond)]
+        middle = line + (GAP - 1) / 2
+        inner, outer = (float(np.polyval(fit, middle)) for fit in fits)
+        parts = zip(fits, (before, beyond), strict=True)
+        rest = np.concatenate([np.polyval(fit, n) - self.level[n] for fit, n in parts])
+        scatter = float(np.sqrt(np.sum(rest**2) / max(len(rest) - 4, 1)))
+        return Step(inner - outer, max(scatter, self.noise) * float(np.sqrt(8 / self.width)), outer)
+
+    def clear_edge(self) -> int | None:
+        """The outermost measured line, if the level steps down behind it and does not rise again; else None."""
+        first = max(self.width + GAP, round(LOWEST_EDGE * self.last))
+        steps = {line: self.step_at(line) for line in range(first, self.last - FEWEST - GAP + 1)}
+        clear = {line: step for line, step in steps.items() if step.exceeds(CLEAR_STEP)}
+        if not clear:
+            return None
+        line = max(clear, key=lambda line: clear[line].height)
+        inside = np.arange(line - GAP - self.width, line - GAP)  # the steepest place may lie a little beyond the edge
+        before = np.polyval(np.polyfit(inside, self.level[inside], 1), line)
+        if np.percentile(self.level[line + GAP :], HIGH) > clear[line].beyond + clear[line].height / 4:
+            return None
+        half = 10 * np.log10((10 ** (before / 10) + 10 ** (clear[line].beyond / 10)) / 2)
+        start = line - GAP - 1
+        return start - 1 + int(np.argmax(self.level[start:] < half))
+
+    def bears_out(self, edge: float) -> bool:
+        """Whether the signal may end at a stated line: a step near it, or a fall before and a flat floor beyond."""
+        line, reach = round(edge), max(GAP, round(STATED_REACH * self.last))
+        if line < LOWEST_EDGE * self.last or line > self.last - FEWEST - GAP:
+            return False
+        near = range(line - reach, min(line + reach, self.last - FEWEST - GAP))
+        return any(self.step_at(n).exceeds(STATED_STEP) for n in near) or self.has_floor_beyond(line)
+
+    def has_floor_beyond(self, line: int) -> bool:
+        """Whether the level falls before a line and is flat beyond it."""
+        if line > self.last - FEWEST - GAP:
+            return False
+        before, beyond = np.arange(line - 2 * self.width, line), np.arange(line + GAP, self.last + 1)
+        (falling, inner), (floor, outer) = (np.polyfit(n, self.level[n], 1) for n in (before, beyond))
+        flat = -floor * len(beyond) <= FLAT_TAIL and floor >= FLATTER * falling
+        return bool(flat and falling * self.last < FALLING and inner + falling * line >= outer + floor * line)
 
 
 def sample_of(items: Sequence[NDArray]) -> NDArray[np.float64]:
@@ -89,10 +168,10 @@ def band_along(slices: NDArray, axis: int, stated: Sequence[float] = ()) -> Band
     size = slices.shape[axis]
     if min(slices.shape[1:]) < SMALLEST:
         return Band(size)
-    level = spectrum_along(slices, axis)
-    edge = clear_edge(level)
+    spectrum = Spectrum.along(slices, axis)
+    edge = spectrum.clear_edge()
     if edge is None:
-        borne_out = [round(lines) for lines in stated if lines < size and is_borne_out(level, lines / 2)]
+        borne_out = [round(lines) for lines in stated if lines < size and spectrum.bears_out(lines / 2)]
         return Band(max(borne_out), stated=True) if borne_out else Band(size)
     lines, border = _counted(slices, axis, edge)
     nearest = round(min(stated, key=lambda number: abs(number - lines), default=0))
@@ -106,63 +185,11 @@ def acquired_share(slices: NDArray, axis: int) -> float:
     return band_along(slices, axis).lines / slices.shape[axis]
 
 
-def spectrum_along(slices: NDArray, axis: int) -> NDArray[np.float64]:
-    """Level in dB over the frequencies 0 to Nyquist along ``axis``, the median of slices and low other ones."""
-    values = np.moveaxis(slices, axis, 2)
-    rows, columns = values.shape[1:]
-    level = values - values.mean(axis=(1, 2), keepdims=True)
-    power = np.abs(np.fft.rfft2(level * np.outer(np.hanning(rows), np.hanning(columns)))) ** 2
-    low = np.abs(np.fft.fftfreq(rows)) <= LOW_FREQUENCY / 2
-    return _decibels(power[:, low])
-
-
-def clear_edge(level: NDArray[np.float64]) -> int | None:
-    """The outermost measured line, from a spectrum that steps down behind it; None without a clear step."""
-    lines = range(max(_width(level) + GAP, round(LOWEST_EDGE * len(level))), len(level) - FEWEST - GAP)
-    steps = {line: step_at(level, line) for line in lines}
-    clear = {line: step for line, step in steps.items() if step.exceeds(CLEAR_STEP)}
-    if not clear:
-        return None
-    line = max(clear, key=lambda line: clear[line].height)
-    inside = np.arange(line - GAP - _width(level), line - GAP)  # the steepest place may lie a little beyond the edge
-    before = np.polyval(np.polyfit(inside, level[inside], 1), line)
-    half = 10 * np.log10((10 ** (before / 10) + 10 ** (clear[line].beyond / 10)) / 2)
-    first = line - GAP - 1
-    return first - 1 + int(np.argmax(level[first:] < half))
-
-
-def step_at(level: NDArray[np.float64], line: int) -> Step:
-    """How far the level falls between the lines before ``line`` and those beyond the widened step."""
-    width = _width(level)
-    before = np.arange(max(line - width, 0), line)
-    beyond = np.arange(line + GAP, min(line + GAP + width, len(level)))
-    fits = [np.polyfit(lines, level[lines], 1) for lines in (before, beyond)]
-    middle = line + (GAP - 1) / 2
-    inner, outer = (float(np.polyval(fit, middle)) for fit in fits)
-    rest = np.concatenate([np.polyval(fit, n) - level[n] for fit, n in zip(fits, (before, beyond), strict=True)])
-    return Step(inner - outer, float(np.sqrt(np.sum(rest**2) / max(len(rest) - 4, 1))), outer)
-
-
-def is_borne_out(level: NDArray[np.float64], edge: float) -> bool:
-    """Whether a spectrum may end at a stated line: by a step near it, or by a fall before and a flat floor beyond."""
-    last, reach = len(level) - 1, max(GAP, round(STATED_REACH * len(level)))
-    line = round(edge)
-    if line < LOWEST_EDGE * last or line > last - FEWEST - GAP:
-        return False
-    if any(step_at(level, n).exceeds(STATED_STEP) for n in range(line - reach, min(line + reach, last - FEWEST - GAP))):
-        return True
-    return has_floor_beyond(level, line)
-
-
-def has_floor_beyond(level: NDArray[np.float64], line: int) -> bool:
-    """Whether the spectrum falls before a line and is flat beyond it."""
-    last = len(level) - 1
-    if line > last - FEWEST - GAP:
-        return False
-    before, beyond = np.arange(line - 2 * _width(level), line), np.arange(line + GAP, last + 1)
-    (falling, inner), (floor, outer) = (np.polyfit(n, level[n], 1) for n in (before, beyond))
-    flat = -floor * len(beyond) <= FLAT_TAIL and floor >= FLATTER * falling
-    return bool(flat and falling * last < FALLING and inner + falling * line >= outer + floor * line)
+def signal_lines(slices: NDArray, axis: int) -> int:
+    """How many lines along ``axis`` stand out of the noise: up to a clear edge, or to where a flat floor begins."""
+    size, spectrum = slices.shape[axis], Spectrum.along(slices, axis)
+    floors = (2 * n for n in range(round(LOWEST_EDGE * spectrum.last), spectrum.last) if spectrum.has_floor_beyond(n))
+    return min(band_along(slices, axis).lines, next(floors, size)) // 2 * 2
 
 
 def _counted(slices: NDArray, axis: int, edge: int) -> tuple[int, Border]:
@@ -182,7 +209,7 @@ def _counted(slices: NDArray, axis: int, edge: int) -> tuple[int, Border]:
 
 
 def _unwindowed(slices: NDArray, axis: int, beyond: int) -> tuple[NDArray[np.float64], float]:
-    """Level in dB as of :func:`spectrum_along`, without a window along ``axis``; share of the power beyond a line."""
+    """Level in dB as of :class:`Spectrum`, without a window along ``axis``; share of the power beyond a line."""
     values = np.moveaxis(slices, axis, 2)
     values = (values - values.mean(axis=(1, 2), keepdims=True)) * np.hanning(values.shape[1])[:, None]
     low = np.abs(np.fft.fftfreq(values.shape[1])) <= LOW_FREQUENCY / 2
@@ -193,26 +220,19 @@ def _unwindowed(slices: NDArray, axis: int, beyond: int) -> tuple[NDArray[np.flo
 def _last_line(level: NDArray[np.float64], edge: int, reach: int) -> tuple[int, bool]:
     """The last line within ``reach`` of ``edge`` that holds signal, and whether with half of its power."""
     width = _width(level)
-    inside, beyond = np.arange(edge - reach - width, edge - reach), level[edge + reach + 1 :][:width]
-    before = float(np.polyval(np.polyfit(inside, level[inside], 1), edge))
-    height = before - float(np.median(beyond))
-    around = level[edge - reach : edge + reach + 1]
-    last = edge - reach + int(np.flatnonzero(np.append(True, around[1:] > before - min(height / 2, 4.5)))[-1])
-    return last, bool(level[last] < before - min(height / 4, 1.5))
+    inside, beyond = np.arange(edge - reach - width, edge - reach), np.arange(edge + reach, len(level))[:width]
+    before, after = (float(np.polyval(np.polyfit(lines, level[lines], 1), edge)) for lines in (inside, beyond))
+    deep = min(max(before - after, 1.0), DEEPEST)
+    fall = np.clip((before - level[edge - reach : edge + reach + 1]) / deep, 0, 1)
+    cost = [np.sum(fall[:n] ** 2) + np.sum((1 - fall[n:]) ** 2) for n in range(1, len(fall))]  # of n lines inside
+    last = edge - reach + int(np.argmin(cost))
+    return last, bool(before - level[last] > deep / 6)
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
     """Level over the last axis, the median over the others."""
     median = np.median(power, axis=(0, 1))
     return 10 * np.log10(np.maximum(median, 1e-12 * median.max() + np.finfo(float).tiny))
-
-
-def signal_lines(slices: NDArray, axis: int) -> int:
-    """How many lines along ``axis`` stand out of the noise: up to a clear edge, or to where a flat floor begins."""
-    size, level = slices.shape[axis], spectrum_along(slices, axis)
-    lines = band_along(slices, axis).lines
-    floors = (2 * line for line in range(round(LOWEST_EDGE * len(level)), len(level)) if has_floor_beyond(level, line))
-    return min(lines, next(floors, size)) // 2 * 2
 
 
 def _width(level: NDArray[np.float64]) -> int:
