@@ -1,4 +1,4 @@
-"""Picture of a validation slice: low resolution, what DURN makes of it, the half-width of its error bars, the true error.
+"""Picture of a validation slice: low resolution, DURN's image, the half-width of its error bars, the true error.
 
 python -m Training.error_picture --data DATA --output Resources/error_bars.png
 """

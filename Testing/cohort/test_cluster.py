@@ -47,7 +47,8 @@ class Cluster:
             if found := re.search(r"Scheduler at: +(tcp://\S+)", line):
                 self.address = found[1]
                 break
-        threading.Thread(target=self.scheduler.stderr.read, daemon=True).start()
+        self._listener = threading.Thread(target=self.scheduler.stderr.read)
+        self._listener.start()
         self.client = distributed.Client(self.address, set_as_default=False)
 
     def add_worker(self, *more: str, folder: Path | None = None) -> subprocess.Popen:
@@ -71,6 +72,9 @@ class Cluster:
         for process in reversed(self._processes):
             process.kill()
             process.wait()
+        self._listener.join()
+        assert self.scheduler.stderr is not None
+        self.scheduler.stderr.close()
 
 
 @pytest.fixture

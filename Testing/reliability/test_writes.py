@@ -109,7 +109,7 @@ def started(tmp_path: Path, environment: dict) -> Iterator[Callable]:
     yield start
     for run in runs:
         run.kill()
-        run.wait()
+        run.communicate()
 
 
 def test_a_real_run_killed_while_it_writes_leaves_the_earlier_output(tmp_path: Path, started: Callable) -> None:
@@ -179,6 +179,12 @@ def test_a_read_only_folder_is_named_before_the_work_starts(
     assert list(folder.iterdir()) == []
 
 
+def _ended(run: subprocess.Popen) -> int:
+    """The exit code of a run, waited for, with what it says read."""
+    run.communicate()
+    return run.returncode
+
+
 def test_two_runs_at_once_on_one_output_leave_one_of_both_whole(
     tmp_path: Path, source: Path, environment: dict
 ) -> None:
@@ -204,7 +210,7 @@ def test_two_runs_at_once_on_one_output_leave_one_of_both_whole(
             )
             for scale in ("2", "3")
         ]
-        codes = [run.wait() for run in runs]
+        codes = [_ended(run) for run in runs]
         assert sorted(codes) == ([0, 0] if overwrite else [0, 1])
         scales = [2, 3] if overwrite else [(2, 3)[codes.index(0)]]
         assert voxels_of(output).shape in [(3, 24 * scale, 20 * scale) for scale in scales]
@@ -221,7 +227,7 @@ def test_runs_at_once_on_outputs_of_their_own_do_not_meet(tmp_path: Path, source
         )
         for scale, output in outputs.items()
     ]
-    assert [run.wait() for run in runs] == [0, 0]
+    assert [_ended(run) for run in runs] == [0, 0]
     for scale, output in outputs.items():
         alone = tmp_path / f"alone{scale}.nii.gz"
         assert main(["upscale", str(source), "-o", str(alone), "--scale", str(scale), *BICUBIC, "--quiet"]) == 0

@@ -291,6 +291,15 @@ def test_what_says_how_pixels_are_stored_may_be_missing(tmp_path: Path, name: st
     assert np.array_equal(voxels, np.stack([pixels_of(place, 0) for place in range(3)]))
 
 
+def test_an_enhanced_image_need_not_count_its_frames(tmp_path: Path) -> None:
+    data = enhanced()
+    del data.NumberOfFrames
+    save(data, tmp_path / "a.dcm")
+    stack = choose_stack(contents_of(tmp_path))
+    assert (stack.slices, stack.phases) == (3, 4)
+    assert np.array_equal(PixelReader(stack).phase(2), np.stack([pixels_of(place, 2) for place in range(3)]))
+
+
 @pytest.mark.parametrize("name", ["BitsAllocated", "Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"])
 def test_what_is_missing_is_named_without_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture, name: str) -> None:
     for place in range(3):

@@ -52,6 +52,9 @@ def test_voxels_that_are_not_finite_are_refused_or_repaired(
     text = capsys.readouterr().err
     assert "6 of 360 voxels are NaN or infinite" in text
     assert "--repair" in text
+    assert main(["info", str(path)]) == 0
+    assert "refused: " in (told := capsys.readouterr().out)
+    assert "6 of 360 voxels are NaN or infinite" in told
     assert main(["upscale", str(path), "-o", str(output), *BICUBIC, "--repair"]) == 0
     repaired = np.where(np.isfinite(voxels), voxels, voxels[np.isfinite(voxels)].min())
     wanted = save(tmp_path / f"whole{path.name}", nifti(cine_of(repaired) if "cine" in name else repaired))

@@ -192,6 +192,14 @@ def test_skipped_lines_and_bytes_of_a_volume_are_no_voxels(tmp_path: Path, encod
     assert np.array_equal(slicer.util.arrayFromVolume(read_volume(path)), VOXELS)
 
 
+def test_index_values_of_words_are_kept(tmp_path: Path) -> None:
+    pairs = {"axis 3 index type": "text", "axis 3 index values": "rest a%20beat%20later stress 100%25 gr%C3%B6%C3%9Fer"}
+    sequence = read_sequence(nrrd(tmp_path / "a.seq.nrrd", PHASES, last("list"), pairs))
+    found = [sequence.GetNthIndexValue(n) for n in range(5)]
+    assert sorted(found) == sorted(["rest", "a beat later", "stress", "100%", "größer"])
+    assert sequence.GetIndexTypeAsString() == "text"
+
+
 def test_a_cine_cut_short_or_with_times_twice_is_refused(tmp_path: Path) -> None:
     path = nrrd(tmp_path / "a.nrrd", PHASES, last("time"))
     path.write_bytes(path.read_bytes()[:-7])

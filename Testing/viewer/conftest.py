@@ -103,7 +103,10 @@ class Served:
         """Ask it to end as a user does, and wait; returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(READ_SECONDS)
+        code = self.process.wait(READ_SECONDS)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
 
 
 def _serve(folder: Path, *arguments: object) -> Served:

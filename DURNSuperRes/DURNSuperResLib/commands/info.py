@@ -30,26 +30,38 @@ def info(options: argparse.Namespace) -> None:
     from ..scene.headers import facts_of
 
     facts = facts_of(options.input)
-    resolution = _resolution_of_file(options.input, facts)
+    resolution, refusal = _judged(options.input, facts)
     if options.json:
-        found = {"file": str(options.input), **_of_facts(facts), **_of_resolution(resolution)}
+        found = {
+            "file": str(options.input),
+            **_of_facts(facts),
+            **_of_resolution(resolution),
+            "refused": refusal or None,
+        }
         print(json.dumps(found, indent=2))
     else:
         _print_facts(str(options.input), facts)
         if resolution is not None and resolution.interpolated:
             print(f"   {resolution}")
+        if refusal:
+            print(f"   refused: {refusal}")
 
 
-def _resolution_of_file(path: Path, facts: FileFacts) -> Resolution | None:
-    """What the spectrum of the voxels tells; None where they cannot be read."""
+def _judged(path: Path, facts: FileFacts) -> tuple[Resolution | None, str]:
+    """What the spectrum of a file's voxels tells, None where it tells nothing, and why upscale would refuse them."""
+    from ..scene.nodes import VolumeError, finite_voxels
     from ..scene.sequence_storage import read_sequence
+    from ..scene.sequences import items_of
     from ..scene.storage import InputError, read_volume
     from ..scene.trust import resolution_of_node
 
     try:
-        return resolution_of_node(read_sequence(path) if facts.is_cine else read_volume(path))
-    except InputError:
-        return None
+        node = read_sequence(path) if facts.is_cine else read_volume(path)
+        for item in items_of(node) if facts.is_cine else [node]:
+            finite_voxels(item)
+    except (InputError, VolumeError) as error:
+        return None, str(error)
+    return resolution_of_node(node), ""
 
 
 def _resolution_of_stack(stack: Stack) -> Resolution | None:

@@ -282,15 +282,14 @@ def _check_slices(node: vtkMRMLScalarVolumeNode, order: Order) -> None:
 
 
 def _is_cine(path: Path) -> bool:
-    """Whether a file has a fourth dimension; what is wrong with a file is told by whoever reads it."""
-    from ..scene.headers import FileFacts, facts_of
-    from ..scene.storage import InputError
+    """Whether a file has a fourth dimension.
 
-    try:
-        facts: FileFacts = facts_of(path)
-    except InputError:
-        return False
-    return facts.is_cine
+    Raises:
+        InputError: a file that is neither a volume nor a cine, or damaged.
+    """
+    from ..scene.headers import facts_of
+
+    return facts_of(path).is_cine
 
 
 def _of_volume(node: vtkMRMLScalarVolumeNode) -> str:

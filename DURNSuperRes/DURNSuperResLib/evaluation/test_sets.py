@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..core.geometry import slice_axis, slices_first
+from ..scene import nifti
 
 FloatArray = NDArray[np.float64]
 
@@ -77,11 +78,20 @@ def _slices(path: Path, axis: str) -> FloatArray:
     if image.GetDimension() not in (2, 3) or image.GetNumberOfComponentsPerPixel() != 1:
         raise ValueError(f"{path} is not a grey-level image of two or three dimensions")
     voxels = sitk.GetArrayFromImage(image).astype(np.float64)
+    if not np.isfinite(voxels).all() or not _is_finite(path):
+        raise ValueError(f"{path} holds NaN or infinite voxels")
     if voxels.ndim == 2:
         return voxels[None]
     direction = np.eye(4)
     direction[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    return slices_first(voxels, slice_axis(direction, axis))
+    return slices_first(voxels, slice_axis(direction, axis, voxels.shape[::-1]))
+
+
+def _is_finite(path: Path) -> bool:
+    """Whether all voxels of a NIfTI file are finite, which ITK does not tell; True for others."""
+    if not path.name.lower().endswith(nifti.ENDINGS):
+        return True
+    return all(bool(np.isfinite(voxels).all()) for voxels in nifti.volumes(path, nifti.read_header(path)))
 
 
 def _read(path: Path) -> FloatArray:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +114,7 @@ def index_of(header: NrrdHeader) -> Index:
     unit = units[axis] if axis < len(units) else ""
     if len(header.index_values) == count:
         numeric = not any(text == "text" for key, text in header.pairs.items() if key.endswith("index type"))
-        return Index(name, unit, tuple(unquote(text) for text in header.index_values), numeric)
+        return Index(name, unit, tuple(map(_decoded, header.index_values)), numeric)
     frames = header.pairs.get(f"{MULTI_VOLUME}FrameLabels", "").split(",")
     if len(frames) == count and all(_is_number(text) for text in frames):
         tag, unit = (header.pairs.get(f"{MULTI_VOLUME}FrameIdentifyingDICOMTag{key}", "") for key in ("Name", "Units"))
@@ -170,6 +169,12 @@ def _pieces(path: Path, header: NrrdHeader, size: int, count: int) -> Iterator[b
         del pending[:size]
     for _ in blocks:  # the checksum of compressed voxels comes last
         pass
+
+
+def _decoded(text: str) -> str:
+    """An index value without the percent signs by which Slicer writes spaces and the like."""
+    raw = re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
+    return raw.decode("utf-8", "replace")
 
 
 def _quoted(text: str) -> list[str]:

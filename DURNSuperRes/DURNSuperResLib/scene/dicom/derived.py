@@ -317,7 +317,7 @@ def _explain(image: FileDataset, source: Frame, series: Series) -> None:
     if series.method == "durn":
         card = model_for(series.scale, series.model)
         how += f", model {card.name}, weights SHA-256 {card.sha256}"
-        versions += [card.name, f"SHA-256 {card.sha256[:56]}"]
+        versions += [card.name, f"SHA-256 {card.sha256[:48]}"]
     image.DerivationDescription = f"{software}: {how}. {series.found and series.found + '. '}{NOTICE}"
     image.ImageComments = NOTICE
     image.DerivationCodeSequence = [_code(*RESAMPLING)]

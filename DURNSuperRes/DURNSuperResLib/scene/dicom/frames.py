@@ -201,8 +201,9 @@ def _label(data: Dataset) -> str:
 
 
 def _frame_count(data: Dataset) -> int:
-    count = int(data.get("NumberOfFrames") or 1)
-    if count > 1 and len(data.get("PerFrameFunctionalGroupsSequence") or []) != count:
+    places = len(data.get("PerFrameFunctionalGroupsSequence") or [])
+    count = int(data.get("NumberOfFrames") or places or 1)
+    if count > 1 and places != count:
         raise ValueError(f"holds {count} frames in one file without a place for each")
     return count
 

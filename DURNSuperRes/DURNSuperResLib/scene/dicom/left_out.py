@@ -12,21 +12,22 @@ from .grouping import edge_shift_mm, fits_into
 from .stack import Stack
 
 NAMED = 3
+NEARLY = 3.0  # pixels, by which images are nearly parallel
 PARALLEL = 0.02  # length of the difference of two unit normals: 1 degree
 
 
 def left_out_of(stack: Stack, stacks: Sequence[Stack], asides: Sequence[Aside]) -> list[str]:
     """A line for each group of images of the same series, or of the same row of slices, that is not in a stack."""
-    lines = []
+    differing: dict[str, list[Stack]] = defaultdict(list)
     for other in stacks:
-        if (
-            other is not stack
-            and other.number != stack.number
-            and (_same_series(stack, other) or _same_row(stack, other))
-        ):
-            images = other.every_frame
-            what = f"{_count(images)} ({_names([image.path.name for image in images])})"
-            lines.append(f"left out: {what}, stack {other.number}: {_difference(stack, other)}")
+        if other.number != stack.number and (_same_series(stack, other) or _same_row(stack, other)):
+            differing[_difference(stack, other)].append(other)
+    lines = []
+    for reason, others in differing.items():
+        images = [image for other in others for image in other.every_frame]
+        what = f"{_count(images)} ({_names([image.path.name for image in images])})"
+        which = f"stack{'s' if len(others) > 1 else ''} {', '.join(str(other.number) for other in others)}"
+        lines.append(f"left out: {what}, {which}: {reason}")
     series = {image.series for image in stack.every_frame}
     by_reason: dict[str, list[str]] = defaultdict(list)
     for aside in asides:
@@ -56,6 +57,8 @@ def _same_row(one: Stack, other: Stack) -> bool:
 def _difference(stack: Stack, other: Stack) -> str:
     """In what another stack differs."""
     a, b = stack.first, other.first
+    if (a.patient, a.study) != (b.patient, b.study):
+        return "they are filed under another patient or study"
     if a.kind[0] != b.kind[0]:
         return f"they show {b.kind[0] or 'nothing stated'}, not {a.kind[0] or 'nothing stated'}"
     for name, one, two in zip(SEQUENCE_TAGS, a.kind[1:], b.kind[1:], strict=True):
@@ -66,7 +69,9 @@ def _difference(stack: Stack, other: Stack) -> str:
     if max(abs(x - y) for x, y in zip(a.spacing, b.spacing, strict=True)) > 1e-4:
         return f"their pixels are {_mm(b)} mm, not {_mm(a)} mm"
     if np.abs(a.orientation - b.orientation).max() > 1e-6:
-        return f"they lie in another direction (by {edge_shift_mm(a, b):.2f} mm at the far edge)"
+        far = edge_shift_mm(a, b)
+        by = f" (by {far:.2f} mm at the far edge)" if far < NEARLY * min(a.spacing) else ""
+        return f"they lie in another direction{by}"
     if a.frame_of_reference != b.frame_of_reference:
         return "they have another frame of reference"
     if a.echo != b.echo:

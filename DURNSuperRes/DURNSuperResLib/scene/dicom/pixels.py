@@ -83,6 +83,8 @@ def _decode(path: Path) -> tuple[NDArray, bool]:
     ):
         if data.get(name) is None:  # what the decoder insists on and some files leave out
             setattr(data, name, value)
+    if data.get("NumberOfFrames") is None and "PerFrameFunctionalGroupsSequence" in data:
+        data.NumberOfFrames = len(data.PerFrameFunctionalGroupsSequence)
     if data.get("BitsStored") is None and data.get("BitsAllocated"):
         data.BitsStored = data.BitsAllocated
     try:

@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 
 import pydicom
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
@@ -74,7 +74,8 @@ class Tags:
         """
         value = self.get(keyword)
         if value is None:
-            raise ValueError(f"is a DICOM image without {keyword}: its place in the stack is not known")
+            name = dictionary_description(keyword)
+            raise ValueError(f"is a DICOM image without {keyword} ({name}): its place in the stack is not known")
         try:
             found = tuple(float(str(part)) for part in value)  # type: ignore[attr-defined]
         except (TypeError, ValueError):
