@@ -28,7 +28,7 @@ SAMPLE = 10_000
 SYMMETRY = 0.8  # smaller over larger extreme of signed values
 WRAPPED_SHARE = 0.05
 NOISE = 0.1  # of the range, standard deviation; magnitude images, reduced four times, have at most 0.03
-WRAPPED_STEPS = 0.02  # share of the neighbours; magnitude images, reduced four times, have at most 0.012
+WRAPPED_STEPS = 0.045  # share of the neighbours; cardiac images have at most 0.012, a small phantom 0.04
 SEQUENCES = {"IR": "inversion recovery", "SE": "spin echo", "EP": "echo planar"}  # DICOM's Scanning Sequence
 
 
