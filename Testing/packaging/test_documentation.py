@@ -60,6 +60,8 @@ NOT_RUN = {
     "durn-superres upscale cohort/ -o results/ --recursive --dask tcp://head:8786": "needs a cluster",
     "durn-superres view heart.nrrd heart_x2.nrrd": SERVES,
     "durn-superres view study/ --series 1": SERVES,
+    "python -m Training.train Training/configs/durn-large-x2.yaml --data DATA --output runs/large-cut "
+    "--branch-from runs/large/last.ckpt --cool-for 2000": "takes hours; Testing/training cuts a run of a few steps",
     "python -m Training.export runs/x2/last.ckpt Training/configs/durn-light-x2.yaml --name durn-light-x2 "
     "--data DATA": LONG,
 }
