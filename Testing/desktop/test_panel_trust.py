@@ -59,7 +59,7 @@ def test_what_was_kept_is_said_and_one_warning_that_matters(words: Any, result: 
     result.SetAttribute("DURNSuperRes.DataConsistency", "true")
     found = "pixels of 5.00 mm are coarser than the 2 to 3 mm that it was trained on; the modality is CT, not MR"
     result.SetAttribute("DURNSuperRes.Domain", found)
-    assert words.summary(result) == "What was measured is kept. Take care: the modality is CT, not MR."
+    assert words.summary(result) == "Made small again it is the original. Take care: the modality is CT, not MR."
     assert f"Domain: {found}" in words.details(result)
     assert words.summary(slicer.vtkMRMLScalarVolumeNode()) == ""
 
@@ -88,7 +88,7 @@ def test_the_uncertainty_lies_over_the_result_and_not_over_the_original(panel: A
 
 def test_eight_orientations_are_for_the_network_only(panel: Any, desktop: Desktop) -> None:
     panel.ui.uncertaintyCheckBox.click()
-    panel.ui.keepMeasuredCheckBox.click()
+    panel.ui.dataConsistencyCheckBox.click()
     choose(panel.ui.qualityComboBox, "Best (slower)")
     choose(panel.ui.methodComboBox, "Bicubic")
     assert not panel.ui.uncertaintyCheckBox.enabled
@@ -98,7 +98,7 @@ def test_eight_orientations_are_for_the_network_only(panel: Any, desktop: Deskto
     assert output.GetNodeReference("DURNSuperRes.Uncertainty") is None
     assert output.GetAttribute("DURNSuperRes.DataConsistency") == "true"
     assert float(output.GetAttribute("DURNSuperRes.ConsistencyPercent")) <= 0.01
-    assert panel.ui.summaryLabel.text == "What was measured is kept."
+    assert panel.ui.summaryLabel.text == "Made small again it is the original."
     assert not desktop.errors
 
 

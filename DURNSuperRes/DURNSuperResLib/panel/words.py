@@ -64,7 +64,7 @@ def _kept(output: slicer.vtkMRMLNode) -> str:
     if not decibels or not largest:
         return ""
     if _stated(output, "DataConsistency"):
-        return _("What was measured is kept.")
+        return _("Made small again it is the original.")
     typical = 100 * 10 ** (-float(decibels) / 20)
     return _("Made small again it differs from the original by {typical} of its brightness, {largest} at most.").format(
         typical=percent(typical), largest=percent(float(largest))
