@@ -87,7 +87,7 @@ class DURNSuperResParameterNode:
     outputVolume: vtkMRMLScalarVolumeNode
     scale: Annotated[int, Choice([2, 3, 4])] = 2
     quality: Quality = Quality.FAST
-    dataConsistency: bool = False
+    keepMeasured: bool = True
     wholeCine: bool = True
     method: Method = Method.DURN
     uncertainty: bool = False

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
 from DURNSuperResLib.core.signal.quality import psnr
-from DURNSuperResLib.evaluation.methods import METHODS
+from DURNSuperResLib.evaluation.methods import CLASSICAL, durn
 from DURNSuperResLib.evaluation.protocols import centre_crop, normalised
 from DURNSuperResLib.evaluation.test_sets import sunnybrook_validation
 
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     patient, image = sunnybrook_validation(options.data).images[options.slice]
     truth = normalised(centre_crop(image, 144))
     low = DEGRADATIONS["bicubic"](truth, options.scale)
-    enlarged = {"bicubic": METHODS["bicubic"](low, options.scale), "DURN": METHODS["durn"](low, options.scale)}
+    enlarged = {"bicubic": CLASSICAL["bicubic"](low, options.scale), "DURN": durn(low, options.scale)}
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     axes = figure.subplots(2, 3)
     _show(axes[0, 0], truth, f"truth ({patient}, not trained on)")

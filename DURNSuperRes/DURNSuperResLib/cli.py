@@ -18,7 +18,7 @@ from .commands.progress import progress_bar
 from .core.monitor import Cancelled
 from .core.network.memory import keep_freed_memory
 from .core.network.models import ModelError
-from .core.options import DEGRADATION_NAMES, PHASE_ORDERS, SCALES
+from .core.options import DEGRADATION_NAMES, INTERPOLATED, PHASE_ORDERS, SCALES
 from .version import NOTICE, __version__
 
 VIEWER_PACKAGES = ("aiohttp", "PIL", "trame_client", "trame_rca", "trame_server")
@@ -259,7 +259,10 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--set", choices=("sunnybrook", "cine_dicom"), default="sunnybrook", help="which of them")
     parser.add_argument("--protocol", choices=("targets",), help="all tables A, B and C, and the calibration by them")
     parser.add_argument(
-        "--degradation", choices=DEGRADATION_NAMES, action="append", help="repeatable; bicubic by default"
+        "--degradation",
+        choices=(*DEGRADATION_NAMES, INTERPOLATED),
+        action="append",
+        help="repeatable; bicubic by default",
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
     arguments.add_options(parser, "slice_axis", "model")

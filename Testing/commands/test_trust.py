@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from dicoms import write_cine
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.core.engine import enlarge
-from DURNSuperResLib.core.signal.resampling import bicubic_downscale
+from DURNSuperResLib.core.signal.consistency import ConsistencyMeter
+from DURNSuperResLib.core.signal.measured import Measured
 from DURNSuperResLib.core.upscaling import Upscaling
 from DURNSuperResLib.evaluation.ranking import rank_uncertainty
 from DURNSuperResLib.evaluation.test_sets import TestSet, sunnybrook_validation
@@ -54,24 +55,19 @@ def folder(tmp_path: Path) -> Path:
     return write_cine(tmp_path / "in")
 
 
-def test_the_log_line_tells_the_consistency(heart: Path, capsys: pytest.CaptureFixture) -> None:
-    output = heart.with_name("out.nrrd")
-    assert main(["upscale", str(heart), "-o", str(output)]) == 0
-    source = voxels_in(heart).astype(float)
-    largest = np.abs(bicubic_downscale(voxels_in(output), 2) - source).max()
-    found = re.search(
-        r"at most ([\d.]+) \(([\d.]+) % of the range (-?\d+) to (\d+)\), PSNR ([\d.]+) dB", capsys.readouterr().err
-    )
-    assert found is not None
-    assert float(found[1]) == pytest.approx(largest, rel=0.01)
-    assert float(found[2]) == pytest.approx(100 * largest / np.ptp(source), rel=0.05)
-    assert (int(found[3]), int(found[4])) == (source.min(), source.max())
-
-
-def test_data_consistency_reproduces_the_stored_values(heart: Path) -> None:
-    output = heart.with_name("out.nrrd")
-    assert main(["upscale", str(heart), "-o", str(output), "--data-consistency", "--scale", "3"]) == 0
-    assert np.array_equal(np.rint(bicubic_downscale(voxels_in(output), 3)), voxels_in(heart))
+def test_the_log_line_tells_how_well_the_measured_is_kept(heart: Path, capsys: pytest.CaptureFixture) -> None:
+    for option, least, most in (("--keep-measured", 0, 0.001), ("--no-keep-measured", 0.1, 100)):
+        output = heart.with_name(f"out{option}.nrrd")
+        assert main(["upscale", str(heart), "-o", str(output), option]) == 0
+        pattern = r"what was measured is kept to ([\d.]+) % of the range (-?\d+) to (\d+) \(at most ([\d.e-]+), PSNR"
+        found = re.search(pattern, capsys.readouterr().err)
+        assert found is not None
+        source = voxels_in(heart).astype(float)
+        assert (int(found[2]), int(found[3])) == (source.min(), source.max())
+        meter = ConsistencyMeter()
+        meter.add(voxels_in(output), source, 2, Measured.of([source]))
+        assert least <= meter.result.percent <= most
+        assert float(found[1]) == pytest.approx(meter.result.percent, abs=0.006)
 
 
 def test_the_uncertainty_is_written_beside_the_best_image(heart: Path) -> None:
@@ -118,10 +114,10 @@ def test_masks_are_refused_and_taken_when_asked_for(
 def test_one_warning_names_all_that_is_outside_the_domain(
     tmp_path: Path, heart_slices: NDArray, capsys: pytest.CaptureFixture
 ) -> None:
-    path = save_volume(tmp_path / "a.nrrd", heart_slices, (1.4, 1.4, 8.0))
+    path = save_volume(tmp_path / "a.nrrd", heart_slices, (0.8, 0.8, 8.0))
     assert main(["upscale", str(path), "-o", str(tmp_path / "b.nrrd"), "--modality", "ct"]) == 0
     (warning,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("outside")]
-    assert "pixels of 1.40 mm are finer than" in warning
+    assert "pixels of 0.80 mm are finer than" in warning
     assert "the modality is CT, not MR" in warning
 
 
@@ -147,9 +143,9 @@ def test_info_states_the_effective_resolution(tmp_path: Path, data: Path, capsys
     )
     plain = save_volume(tmp_path / "plain.nrrd", slices.astype(np.int16), (1.41, 1.41, 8.0))
     assert main(["info", str(filled)]) == 0
-    assert "1.41 mm pixels, about 1.9 mm effective: zero-filled" in capsys.readouterr().out
+    assert "stored 1.41 mm, measured about 1.9 mm (from the spectrum)" in capsys.readouterr().out
     assert main(["info", str(plain)]) == 0
-    assert "mm effective" not in capsys.readouterr().out
+    assert "measured about" not in capsys.readouterr().out
     assert main(["info", str(filled), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["effective_pixel_mm"] == pytest.approx([1.88, 1.88], abs=0.04)
 
@@ -277,7 +273,7 @@ def test_evaluate_prints_uncertainty_and_variants(
     text = capsys.readouterr().out
     found = json.loads(output.read_text())
     rows = found["own volumes"]["bicubic"]["x2"]
-    assert {"durn", "durn x8", "durn + data consistency"} <= set(rows)
-    assert rows["durn + data consistency"]["psnr_db"] > rows["durn"]["psnr_db"]
+    assert {"durn", "durn x8", "durn, all kept"} <= set(rows)
+    assert rows["durn, all kept"]["psnr_db"] < rows["durn"]["psnr_db"]  # bicubic reduction keeps no band
     figures = found["uncertainty"]["own volumes bicubic x2"]["uncertainty"]
     assert f"{figures['rank_correlation']:.3f}  {figures['sparsification_area']:.3f}" in text

@@ -20,11 +20,12 @@ WITH_EXAMPLES = {
     "engine",
     "geometry",
     "intensity",
+    "measured",
     "models",
     "monitor",
+    "options",
     "quality",
     "resampling",
-    "spectrum",
     "upscaling",
 }
 

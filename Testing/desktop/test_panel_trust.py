@@ -47,19 +47,17 @@ def result(make_node: Callable, heart_slices: Any) -> slicer.vtkMRMLScalarVolume
 
 
 def test_numbers_are_round(words: Any, result: slicer.vtkMRMLScalarVolumeNode) -> None:
-    assert words.summary(result) == (
-        "Made small again it differs from the original by 1 % of its brightness, 10 % at most."
-    )
+    assert words.summary(result) == ("What was measured differs in it by 1 % of its brightness, 10 % at most.")
     assert [words.percent(share) for share in (0.0123, 0.96, 3.4, 12)] == ["0.01 %", "1 %", "3 %", "10 %"]
     times = [words.duration(seconds) for seconds in (0.2, 7.6, 89, 91, 600, 5400, 9000)]
     assert times == ["1 s", "8 s", "89 s", "2 min", "10 min", "1 h 30 min", "2 h 30 min"]
 
 
 def test_what_was_kept_is_said_and_one_warning_that_matters(words: Any, result: slicer.vtkMRMLScalarVolumeNode) -> None:
-    result.SetAttribute("DURNSuperRes.DataConsistency", "true")
+    result.SetAttribute("DURNSuperRes.KeepMeasured", "true")
     found = "pixels of 5.00 mm are coarser than the 2 to 3 mm that it was trained on; the modality is CT, not MR"
     result.SetAttribute("DURNSuperRes.Domain", found)
-    assert words.summary(result) == "Made small again it is the original. Take care: the modality is CT, not MR."
+    assert words.summary(result) == "What was measured is kept. Take care: the modality is CT, not MR."
     assert f"Domain: {found}" in words.details(result)
     assert words.summary(slicer.vtkMRMLScalarVolumeNode()) == ""
 
@@ -88,7 +86,6 @@ def test_the_uncertainty_lies_over_the_result_and_not_over_the_original(panel: A
 
 def test_eight_orientations_are_for_the_network_only(panel: Any, desktop: Desktop) -> None:
     panel.ui.uncertaintyCheckBox.click()
-    panel.ui.dataConsistencyCheckBox.click()
     choose(panel.ui.qualityComboBox, "Best (slower)")
     choose(panel.ui.methodComboBox, "Bicubic")
     assert not panel.ui.uncertaintyCheckBox.enabled
@@ -96,9 +93,18 @@ def test_eight_orientations_are_for_the_network_only(panel: Any, desktop: Deskto
     panel.ui.applyButton.click()
     output = panel._parameterNode.outputVolume
     assert output.GetNodeReference("DURNSuperRes.Uncertainty") is None
-    assert output.GetAttribute("DURNSuperRes.DataConsistency") == "true"
-    assert float(output.GetAttribute("DURNSuperRes.ConsistencyPercent")) <= 0.01
-    assert panel.ui.summaryLabel.text == "Made small again it is the original."
+    assert panel.ui.summaryLabel.text.startswith("What was measured differs")
+    assert not desktop.errors
+
+
+def test_what_was_measured_is_kept_unless_the_box_is_cleared(panel: Any, desktop: Desktop) -> None:
+    assert panel.ui.keepMeasuredCheckBox.checked
+    for words in ("What was measured is kept.", "What was measured differs"):
+        panel.ui.applyButton.click()
+        output = panel._parameterNode.outputVolume
+        assert (float(output.GetAttribute("DURNSuperRes.ConsistencyPercent")) <= 1e-3) is words.endswith("kept.")
+        assert panel.ui.summaryLabel.text.startswith(words)
+        panel.ui.keepMeasuredCheckBox.click()
     assert not desktop.errors
 
 
@@ -106,7 +112,7 @@ def test_a_cine_shows_the_uncertainty_of_its_phase(panel: Any, cine: slicer.vtkM
     panel._parameterNode.inputVolume = cine
     panel.ui.uncertaintyCheckBox.click()
     panel.ui.applyButton.click()
-    assert panel.ui.summaryLabel.text.startswith("Made small again")
+    assert panel.ui.summaryLabel.text.startswith("What was measured is kept.")
     panel.ui.sideBySideButton.click()
     after = panel.comparePanel.comparison._logics()[1].GetSliceCompositeNode()
     shown = slicer.mrmlScene.GetNodeByID(after.GetForegroundVolumeID())

@@ -14,7 +14,7 @@ from DURNSuperResLib.evaluation.claim import ITEMS
 from DURNSuperResLib.evaluation.evidence import DEGRADATION, SIEMENS, Evidence
 from DURNSuperResLib.evaluation.evidence_page import page, write_page
 from DURNSuperResLib.evaluation.findings import Finding, examine
-from DURNSuperResLib.evaluation.methods import INTERPOLATIONS, compared
+from DURNSuperResLib.evaluation.methods import CLASSICAL, compared
 from DURNSuperResLib.evaluation.motion import Steadiness
 from DURNSuperResLib.evaluation.outlined import DIASTOLE, SYSTOLE, Outlined
 from evaluation.hearts import heart, mask, pixel
@@ -72,7 +72,7 @@ def test_areas_and_ejection_fractions_are_those_of_the_circles(found: Evidence) 
 
 def test_a_model_that_is_no_better_is_listed(found: Evidence) -> None:
     methods = found.sunnybrook[2]
-    models = [name for name in methods if name not in INTERPOLATIONS]
+    models = [name for name in methods if name not in CLASSICAL]
     worse = methods | {name: [spoilt(one) for one in methods[name]] for name in models}
     text = page(dataclasses.replace(found, sunnybrook={2: worse}))
     table = text[text.index("## Where DURN is no better") : text.index("## What this does not show")]

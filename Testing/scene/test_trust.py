@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from DURNSuperResLib.core.engine import enlarge
 from DURNSuperResLib.core.signal.consistency import ConsistencyMeter
-from DURNSuperResLib.core.signal.resampling import bicubic_downscale
+from DURNSuperResLib.core.signal.measured import Measured
 from DURNSuperResLib.core.upscaling import Upscaling
 from DURNSuperResLib.scene.nodes import VolumeError, ijk_to_ras_of
 from DURNSuperResLib.scene.sequences import (
@@ -56,31 +56,49 @@ def test_the_consistency_is_that_of_the_stored_voxels(make_node: MakeNode, small
     node = make_node(small.astype(np.int16))
     output = upscale_volume(node, method="bicubic", keep_type=keep_type)
     meter = ConsistencyMeter()
-    meter.add(voxels_of(output), voxels_of(node), 2)
+    meter.add(voxels_of(output), voxels_of(node), 2, Measured.of([voxels_of(node)]))
     assert float(attribute(output, "ConsistencyPSNR")) == pytest.approx(meter.result.psnr, rel=1e-5)
     assert float(attribute(output, "ConsistencyLargest")) == pytest.approx(meter.result.largest, rel=1e-5)
     assert attribute(output, "Consistency") == str(meter.result)
     assert attribute(output, "ConsistencyRange") == f"{small.astype(np.int16).min()} to {small.astype(np.int16).max()}"
 
 
-def test_data_consistency_reaches_volumes_and_cines(
+def test_what_was_measured_is_kept_in_volumes_and_cines_unless_it_is_asked_not_to(
     make_node: MakeNode, small: NDArray, cine: slicer.vtkMRMLNode
 ) -> None:
-    volume = upscale_volume(make_node(small), method="bicubic", data_consistency=True)
-    sequence = upscale_sequence(cine, method="bicubic", data_consistency=True)
-    for output in (volume, sequence):
-        assert float(attribute(output, "ConsistencyPercent")) <= 0.01
-        assert attribute(output, "DataConsistency") == "true"
-    for item, source in zip(items_of(sequence), items_of(cine), strict=True):
-        error = bicubic_downscale(voxels_of(item), 2) - voxels_of(source)
-        assert np.abs(error).max() <= 1e-4 * np.ptp(voxels_of(source))
+    for output in (upscale_volume(make_node(small)), upscale_sequence(cine)):
+        assert float(attribute(output, "ConsistencyPercent")) < 1e-3
+        assert attribute(output, "KeepMeasured") == "true"
+        assert "what was measured is kept to 0.00 %" in attribute(output, "Consistency")
+    free = upscale_volume(make_node(small), keep_measured=False)
+    assert float(attribute(free, "ConsistencyPercent")) > 0.1
+    assert attribute(free, "KeepMeasured") is None
+
+
+def test_only_of_magnitude_mr_is_the_measured_band_kept(make_node: MakeNode, small: NDArray) -> None:
+    mask, tomogram = make_node((small > 300).astype(np.uint8)), make_node(small)
+    tomogram.SetAttribute("DICOM.Modality", "CT")
+    for output in (upscale_volume(mask, any_image=True), upscale_volume(tomogram)):
+        assert attribute(output, "KeepMeasured") is None
+
+
+def test_what_the_user_knows_of_the_acquisition_is_taken(make_node: MakeNode, small: NDArray) -> None:
+    output = upscale_volume(make_node(small), acquired="32x40")
+    assert attribute(output, "Measured") == "32x40"
+    assert attribute(output, "MeasuredFrom") == "user"
+    assert attribute(output, "Resolution").startswith("stored 1.40 mm, measured about 2.0 x 2.1 mm")
+    assert float(attribute(output, "ConsistencyPercent")) < 1e-3
+    with pytest.raises(VolumeError, match="49x56 lines cannot have been measured of 48 rows x 56 columns"):
+        upscale_volume(make_node(small), acquired="49x56")
+    with pytest.raises(ValueError, match="rows x columns"):
+        upscale_volume(make_node(small), acquired="half")
 
 
 def test_the_consistency_of_a_cine_is_that_of_all_its_phases(cine: slicer.vtkMRMLSequenceNode) -> None:
     output = upscale_sequence(cine, method="bicubic")
-    meter = ConsistencyMeter()
+    meter, measured = ConsistencyMeter(), Measured.of([voxels_of(item) for item in items_of(cine)])
     for item, source in zip(items_of(output), items_of(cine), strict=True):
-        meter.add(voxels_of(item), voxels_of(source), 2)
+        meter.add(voxels_of(item), voxels_of(source), 2, measured)
     assert attribute(output, "Consistency") == str(meter.result)
 
 
@@ -148,10 +166,10 @@ def test_bicubic_has_no_uncertainty_and_adds_no_node(
 def test_what_is_outside_the_domain_is_warned_of_once_and_recorded(
     make_node: MakeNode, small: NDArray, caplog: pytest.LogCaptureFixture
 ) -> None:
-    output = upscale_volume(make_node(small, np.diag([1.4, 1.4, 8.0, 1.0])))
+    output = upscale_volume(make_node(small, np.diag([0.8, 0.8, 8.0, 1.0])))
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
-    assert "1.40 mm are finer than the 2.74 to 3.76 mm" in warnings[0]
+    assert "0.80 mm are finer than any" in warnings[0]
     assert attribute(output, "Domain") in warnings[0]
     assert "Outside the model's domain" in in_words(output)
 
@@ -162,7 +180,7 @@ def test_inside_the_domain_there_is_no_warning(
     output = upscale_volume(make_node(small, np.diag([3.0, 3.0, 8.0, 1.0])))
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
     assert attribute(output, "Domain") == "inside"
-    assert in_words(output).startswith("Consistency: brought down")
+    assert in_words(output).startswith("Consistency: what was measured is kept")
     assert "domain" not in in_words(output)
 
 

@@ -14,9 +14,10 @@ import yaml
 
 from DURNSuperResLib.core.network.models import ModelCard
 from DURNSuperResLib.core.network.network import Durn, DurnConfig
+from DURNSuperResLib.core.signal.kspace import kspace_truncate, zero_fill
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.quality import psnr
-from DURNSuperResLib.core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
+from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 from Training import export as exporting
 from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
 from Training.losses import image_loss

@@ -18,9 +18,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "slice_axis": {"choices": SLICE_AXES, "help": "axis across the slices (auto)"},
     "keep_type": {"action": "store_true", "help": "the input's voxel type instead of float32"},
     "best_quality": {"action": "store_true", "help": "mean over eight flips and rotations; 8 x slower"},
-    "data_consistency": {
-        "action": "store_true",
-        "help": "change the output as little as possible until it reproduces the input when brought down again",
+    "keep_measured": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "keep the k-space that the scanner measured as it is (yes, for magnitude MR)",
+    },
+    "acquired": {
+        "metavar": "ROWSxCOLUMNS",
+        "help": "matrix that the scanner measured, full if it did not interpolate, or auto (auto)",
     },
     "any_image": {"action": "store_true", "help": "take phase images, masks and label maps, too"},
 }

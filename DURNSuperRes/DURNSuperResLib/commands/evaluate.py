@@ -7,8 +7,10 @@ import json
 import logging
 
 from ..core.network.models import families, model_for
-from ..core.options import SCALES
-from ..evaluation.methods import DURN_VARIANTS, METHODS
+from ..core.options import INTERPOLATED, SCALES
+from ..core.signal.degradation import INTERPOLATIONS
+from ..evaluation.methods import methods_for
+from ..evaluation.protocols import in_own_band
 from ..evaluation.ranking import Ranking, rank_uncertainty
 from ..evaluation.scores import Score, score
 from ..evaluation.targets import REFERENCE, TABLES, TOLERANCE
@@ -35,7 +37,7 @@ def evaluate(options: argparse.Namespace) -> None:
         model_for(scale, options.model)
     _check_outlines(options)
     test_sets = _test_sets(options)
-    degradations = options.degradation or ["bicubic"]
+    degradations = [name for way in options.degradation or ["bicubic"] for name in _ways(way)]
     if options.protocol == "targets":
         degradations = ["bicubic", "kspace"]
     results: Results = {}
@@ -77,18 +79,25 @@ def _check_outlines(options: argparse.Namespace) -> None:
         check_report(options.report, options.overwrite)
 
 
+def _ways(degradation: str) -> list[str]:
+    """A degradation's name, or those of all shares of an interpolation."""
+    return list(INTERPOLATIONS) if degradation == INTERPOLATED else [degradation]
+
+
 def _table(test_set: TestSet, degradation: str, scale: int, options: argparse.Namespace) -> list[Score]:
-    names = [*METHODS, *DURN_VARIANTS]
-    if not options.uncertainty:
-        names.remove("durn x8")  # takes as long as all others together
+    names = methods_for(degradation, options.uncertainty)
     scores = score(test_set, scale, degradation, names, options.model)
-    print(
-        f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; mean PSNR dB, SSIM, edge sharpness"
-    )
-    for row in scores:
-        print(_line(row.method, row, 2, 24))
-        for patient, own in row.by_patient().items() if options.per_patient else ():
-            print(_line(patient, own, 4, 22))
+    own_band = [""] * len(scores)
+    title = "mean PSNR dB, SSIM, edge sharpness"
+    if degradation in INTERPOLATIONS:
+        title += ", and PSNR dB with the truth in its own measured band"
+        own = score(in_own_band(test_set), scale, degradation, names, options.model)
+        own_band = [f"{row.means[0]:>8.2f}" for row in own]
+    print(f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; {title}")
+    for row, figure in zip(scores, own_band, strict=True):
+        print(_line(row.method, row, 2, 24) + figure)
+        for patient, its in row.by_patient().items() if options.per_patient else ():
+            print(_line(patient, its, 4, 22))
     return scores
 
 

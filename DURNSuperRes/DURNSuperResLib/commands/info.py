@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..core.signal.spectrum import Resolution
+    from ..core.signal.measured import Resolution
     from ..scene.dicom.stacks import Contents, Stack
     from ..scene.headers import FileFacts
 
@@ -42,7 +42,7 @@ def info(options: argparse.Namespace) -> None:
     else:
         _print_facts(str(options.input), facts)
         if resolution is not None and resolution.interpolated:
-            print(f"   {resolution}: zero-filled by the scanner")
+            print(f"   {resolution}")
         if refusal:
             print(f"   refused: {refusal}")
 
@@ -65,22 +65,31 @@ def _judged(path: Path, facts: FileFacts) -> tuple[Resolution | None, str]:
 
 
 def _resolution_of_stack(stack: Stack) -> Resolution | None:
-    """What the spectrum of a stack's first phase tells; None where it is refused or cannot be read."""
-    from ..core.signal.spectrum import resolution_of
+    """What header and spectrum of a stack's first phase tell; None where it is refused or cannot be read."""
+    from ..core.signal.measured import Measured, Resolution
+    from ..scene.dicom.acquired import header_of, statement_of
     from ..scene.dicom.pixels import PixelReader
     from ..scene.dicom.plain import DicomError
 
     between_rows, between_columns = stack.first.spacing
+    statement = statement_of(header_of(stack.first.path), *stack.first.matrix)
     try:
-        return None if stack.refusal else resolution_of([PixelReader(stack).phase(0)], (between_columns, between_rows))
+        items = None if stack.refusal else [PixelReader(stack).phase(0)]
     except DicomError:
         return None
+    if items is None:
+        return None
+    return Resolution((between_columns, between_rows), Measured.of(items, stated=statement))
 
 
 def _of_resolution(resolution: Resolution | None) -> dict[str, Any]:
+    if resolution is None:
+        return dict.fromkeys(("zero_filled", "effective_pixel_mm", "measured_matrix", "measured_from"))
     return {
-        "zero_filled": None if resolution is None else resolution.interpolated,
-        "effective_pixel_mm": None if resolution is None else [round(size, 2) for size in resolution.effective_mm],
+        "zero_filled": resolution.interpolated,
+        "effective_pixel_mm": [round(size, 2) for size in resolution.effective_mm],
+        "measured_matrix": list(resolution.measured.lines),
+        "measured_from": resolution.source or None,
     }
 
 
@@ -93,7 +102,7 @@ def _print_contents(contents: Contents) -> None:
             print(f"   note: {note}")
         resolution = _resolution_of_stack(stack) if stack else None
         if resolution is not None and resolution.interpolated:
-            print(f"   note: {resolution}: zero-filled by the scanner")
+            print(f"   note: {resolution}")
         if stack and stack.refusal:
             print(f"   refused: {stack.refusal}")
     if any(stack.view.guessed for stack in contents.stacks):

@@ -103,7 +103,7 @@ def _run(done: Done, options: argparse.Namespace, seconds: float) -> dict[str, A
         "model_sha256": done.result.GetAttribute(f"{PREFIX}ModelSHA256"),
         "computed_by": "; then ".join(done.told),
         "best_quality": done.how.best_quality,
-        "data_consistency": done.how.data_consistency,
+        "keep_measured": done.result.GetAttribute(f"{PREFIX}KeepMeasured") == "true",
         "deterministic": options.deterministic,
         "seconds": round(seconds, 3),
         "finished": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -128,7 +128,9 @@ def _domain(node: vtkMRMLNode) -> dict[str, Any]:
     domain = node.GetAttribute(f"{PREFIX}Domain")
     outside = None if domain in (None, "inside") else domain
     return {"inside": None if domain is None else outside is None, "outside": outside} | {
-        "resolution": node.GetAttribute(f"{PREFIX}Resolution")
+        "resolution": node.GetAttribute(f"{PREFIX}Resolution"),
+        "measured_matrix": node.GetAttribute(f"{PREFIX}Measured"),
+        "measured_from": node.GetAttribute(f"{PREFIX}MeasuredFrom"),
     }
 
 

@@ -175,7 +175,7 @@ def _dicom_cine(stack: Stack, order: Order) -> Done:
     source = load_cine(stack)
     result = _upscaled_sequence(source, order)
     if to_folder:
-        _write_dicom(stack, items_of(result).__getitem__, order)
+        _write_dicom(stack, items_of(result).__getitem__, result, order)
     else:
         sequence_storage.write_sequence(result, options.output, overwrite=options.overwrite)
     return order.done(source, result)
@@ -192,7 +192,7 @@ def _dicom_static(stack: Stack, order: Order) -> Done:
     source = load_static(stack)
     result = _upscaled_volume(source, order)
     if to_folder:
-        _write_dicom(stack, lambda _: result, order)
+        _write_dicom(stack, lambda _: result, result, order)
     else:
         storage.write_volume(result, options.output, overwrite=options.overwrite)
     return order.done(source, result)
@@ -221,10 +221,11 @@ def _across(options: argparse.Namespace, to_folder: bool) -> str:
     return "k" if options.slice_axis == "auto" else options.slice_axis
 
 
-def _write_dicom(stack: Stack, item: Callable[[int], Any], order: Order) -> None:
+def _write_dicom(stack: Stack, item: Callable[[int], Any], result: vtkMRMLNode, order: Order) -> None:
     from slicer.util import arrayFromVolume
 
     from ..scene.dicom.derived import write_derived
+    from ..scene.trust import measured_in_words
 
     write_derived(
         stack,
@@ -233,6 +234,7 @@ def _write_dicom(stack: Stack, item: Callable[[int], Any], order: Order) -> None
         scale=order.how.scale,
         method=order.how.method,
         model=order.how.model,
+        found=measured_in_words(result),
         overwrite=order.options.overwrite,
     )
 

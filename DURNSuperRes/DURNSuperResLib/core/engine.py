@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from .monitor import Announce, IsCancelled, Monitor, Progress
 from .network.ensemble import over_orientations
 from .network.models import model_for
-from .signal.consistency import make_consistent
 from .signal.intensity import IntensityMap
+from .signal.measured import Measured
 from .signal.resampling import bicubic_upscale
 from .upscaling import Upscaling
 
@@ -43,6 +43,7 @@ def upscale_slices(
     scale: int = 2,
     *,
     intensity: IntensityMap | None = None,
+    measured: Measured | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
     announce: Announce | None = None,
@@ -57,7 +58,8 @@ def upscale_slices(
     ``progress``, ``cancelled`` and ``announce`` are those of :class:`~.monitor.Monitor`. Raises as :func:`enlarge`.
     """
     monitor = Monitor(progress, cancelled, announce)
-    return enlarge(slices, Upscaling(scale=scale, **options), intensity=intensity, monitor=monitor).image
+    how = Upscaling(scale=scale, **options)
+    return enlarge(slices, how, intensity=intensity, measured=measured, monitor=monitor).image
 
 
 def enlarge(
@@ -65,6 +67,7 @@ def enlarge(
     how: Upscaling | None = None,
     *,
     intensity: IntensityMap | None = None,
+    measured: Measured | None = None,
     monitor: Monitor | None = None,
 ) -> Enlarged:
     """Enlarge every slice in its plane, on the half-pixel grid (the field of view is kept).
@@ -73,6 +76,7 @@ def enlarge(
         slices: ``(n, rows, columns)`` of any real dtype; one intensity map serves all of them.
         how: the options; what concerns nodes alone is left aside.
         intensity: the map of the whole (a cine) that these slices are part of; None takes it from the slices.
+        measured: what the scanner measured of that whole; None takes it from the slices, by ``how.acquired``.
         monitor: told of the slices that are done, asked whether to stop.
 
     Returns:
@@ -88,32 +92,33 @@ def enlarge(
     how, monitor = how or Upscaling(), monitor or Monitor()
     stack = checked_slices(slices)
     if how.is_durn:
-        image, spread = _durn(stack, intensity or IntensityMap.of(stack), how, monitor)
+        intensity = intensity or IntensityMap.of(stack)
+        measured = (measured or Measured.of([stack], how.acquired)).on(*stack.shape[1:])
+        image, spread = _durn(stack, intensity, measured, how, monitor)
     else:
         monitor.announce(how.label)
         image, spread = _bicubic(stack, how.scale, monitor), None
-    if how.data_consistency:
-        make_consistent(image, stack, how.scale, monitor.check)
     monitor.check()  # who cancels during the last batch does not want its result either
     return Enlarged(image, spread)
 
 
 def _durn(
-    stack: NDArray, intensity: IntensityMap, how: Upscaling, monitor: Monitor
+    stack: NDArray, intensity: IntensityMap, measured: Measured, how: Upscaling, monitor: Monitor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     card = model_for(how.scale, how.model)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that spins holds the core another one waits for
     from .network.inference import run_model  # torch comes in here and nowhere earlier
 
-    def one_pass(images: NDArray, monitor: Monitor) -> NDArray[np.float32]:
+    def one_pass(images: NDArray, turned: bool, monitor: Monitor) -> NDArray[np.float32]:
         distinct, place = _distinct(images)
-        result = run_model(card, distinct, intensity.normalise, how.device, how.precision, monitor)
+        steps = (measured.turned() if turned else measured).steps(how.scale, how.keep_measured)
+        result = run_model(card, distinct, intensity.normalise, steps, how, monitor)
         result = intensity.restore(result)
         return result if len(distinct) == len(images) else result[place]
 
     if not how.several_passes:
-        return one_pass(stack, monitor), None
+        return one_pass(stack, False, monitor), None
     return over_orientations(one_pass, stack, monitor, mean=how.best_quality, spread=how.uncertainty)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .options import DEFAULT_MODEL, DEVICES, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES
+from .options import DEFAULT_MODEL, DEVICES, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES, given_lines
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,10 @@ class Upscaling:
         model: which network: a family of bundled models, as ``durn-superres models`` lists them.
         best_quality: the mean over the eight flips and rotations of each slice; 8 times slower.
         uncertainty: also give the standard deviation over the eight; 8 times slower.
-        data_consistency: change the result as little as possible so that it reproduces the slices when it is brought
-            down again, to 1e-4 of their range; see :func:`~.signal.consistency.make_consistent`.
+        keep_measured: put the k-space that the scanner measured back into the network's result, so that the network
+            adds only outside of it. For magnitude MR; other images and bicubic do without.
+        acquired: the matrix that the scanner measured, rows x columns as ``160x224``; ``full`` if it did not
+            interpolate; ``auto`` to take it from the image's spectrum and header. The network sees that matrix.
         slice_axis: across the slices of a node: ``i``, ``j``, ``k``, or ``auto``, which takes the widest spaced axis
             if it is not k.
         keep_type: give the result the input's voxel type (clipped to its range and rounded) instead of float32.
@@ -47,7 +49,8 @@ class Upscaling:
     model: str = DEFAULT_MODEL
     best_quality: bool = False
     uncertainty: bool = False
-    data_consistency: bool = False
+    keep_measured: bool = True
+    acquired: str = "auto"
     slice_axis: str = "auto"
     keep_type: bool = False
     any_image: bool = False
@@ -57,6 +60,7 @@ class Upscaling:
             value = getattr(self, name)
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
+        given_lines(self.acquired)  # or raise
         if self.several_passes and not self.is_durn:
             raise ValueError(
                 f"{self.method} gives the same in all orientations: best quality and uncertainty need durn"

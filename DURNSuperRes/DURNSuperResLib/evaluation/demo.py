@@ -15,9 +15,9 @@ import slicer
 from numpy.typing import NDArray
 
 from ..core.geometry import AXES, slice_axis, slices_back, slices_first, upscaled_ijk_to_ras
+from ..core.signal.kspace import kspace_truncate
 from ..core.signal.phantom import SLICE_SPACING_MM, short_axis_phantom
 from ..core.signal.quality import psnr, ssim
-from ..core.signal.resampling import kspace_truncate
 from ..scene.app import current_scene
 from ..scene.nodes import VolumeError, axis_across, checked_voxels, ijk_to_ras_of
 from ..scene.storage import check_output, write_volume

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from ..core.network.models import families
-from ..core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
+from ..core.signal.kspace import kspace_truncate, zero_fill
+from ..core.signal.resampling import bicubic_upscale
 from .findings import Finding, examine
-from .methods import Enlarge, band_kept, cine_by_model, compared
+from .methods import Enlarge, by_model, compared
 from .motion import Cine, Steadiness, siemens_cines, steadiness, swine_cine
 from .outlined import Outlined, sunnybrook_outlined
 from .test_sets import other_vendor_cine
@@ -92,5 +93,5 @@ def ways() -> dict[str, Enlarge]:
     """How cines are enlarged, all phases in one go as the software does."""
     found: dict[str, Enlarge] = {"bicubic": bicubic_upscale, "zero-filled": zero_fill}
     for model in families(CINE_SCALE):
-        found |= {model: cine_by_model(model), f"{model}, band kept": band_kept(cine_by_model(model))}
+        found |= by_model(model)
     return found

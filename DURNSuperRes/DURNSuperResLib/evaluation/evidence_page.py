@@ -13,7 +13,7 @@ from .claim import checklist
 from .evidence import CROPS, DEGRADATION, Evidence
 from .evidence_words import COMMAND, HEAD, INTRODUCTION, LIMITS, PROTOCOL, SECTIONS
 from .findings import Finding
-from .methods import INTERPOLATIONS, Enlarge, compared
+from .methods import CLASSICAL, Enlarge, compared
 from .motion import Steadiness
 from .outlined import GROUPS, Outlined, group_of
 from .own_page import FIDELITY
@@ -66,7 +66,7 @@ def _write(path: Path, content: bytes) -> Path:
 
 
 def _models(names: Iterable[str]) -> list[str]:
-    return [name for name in names if name not in INTERPOLATIONS]
+    return [name for name in names if name not in CLASSICAL]
 
 
 def _chosen(found: Findings) -> str:
@@ -212,7 +212,7 @@ def _if_no_better(name: str, scale: int, methods: Findings, model: str, measure:
 
 def _if_worse_over_all(scale: int, what: str, values: Mapping[str, float]) -> list[list[str]]:
     """Rows for the models whose figure is not below that of the best interpolation."""
-    rival = min((name for name in values if name in INTERPOLATIONS), key=lambda name: values[name])
+    rival = min((name for name in values if name in CLASSICAL), key=lambda name: values[name])
     models = [name for name in _models(values) if not values[name] < values[rival] and np.isfinite(values[name])]
     return [
         ["Sunnybrook", f"x{scale}", model, what, f"{values[model]:.2f}", rival, f"{values[rival]:.2f}"]
@@ -232,7 +232,7 @@ def _typical(found: Evidence, scale: int) -> Outlined:
 def _shown(scale: int) -> Mapping[str, Enlarge]:
     """The ways on pictures: two interpolations, and the default model without and with the band kept."""
     every = compared(scale)
-    models = [name for name in every if name not in INTERPOLATIONS]
+    models = [name for name in every if name not in CLASSICAL]
     return {name: every[name] for name in ("bicubic", "zero-filled", *models[:2])}
 
 

@@ -1,8 +1,13 @@
-"""What is compared, by name: interpolations, and DURN in its variants; each takes a slice and a scale."""
+"""The methods that are scored beside each other, by name: ``(rows, columns)`` scaled to [0, 1] in, enlarged out.
+
+What the scanner measured is known to DURN alone, and only where the image is acquired or degraded as a scanner does it;
+without that it takes the image as it is stored and keeps nothing, as for images reduced by bicubic.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -11,67 +16,88 @@ from numpy.typing import NDArray
 from ..core.engine import enlarge
 from ..core.network.models import families
 from ..core.options import DEFAULT_MODEL
-from ..core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
+from ..core.signal.kspace import zero_fill
+from ..core.signal.measured import Measured
+from ..core.signal.resampling import bicubic_upscale
 from ..core.upscaling import Upscaling
 
 FloatArray = NDArray[np.float64]
 Enlarge = Callable[[FloatArray, int], FloatArray]
+Network = Callable[[FloatArray, int, Measured | None, str], FloatArray]
 
 MIRRORED_BORDER = 8
 
 
-def durn_ways(model: str = DEFAULT_MODEL) -> dict[str, Enlarge]:
-    """The ways in which a model enlarges: as it is, made consistent with the input, and the mean over orientations."""
+def durn(image: FloatArray, scale: int, measured: Measured | None = None, model: str = DEFAULT_MODEL) -> FloatArray:
+    """The product as it is used."""
+    return _enlarged(image, measured, Upscaling(scale=scale, model=model, keep_measured=measured is not None))
 
-    def way(option: str | None = None) -> Enlarge:
-        options = {} if option is None else {option: True}
 
-        def enlarged(image: FloatArray, scale: int) -> FloatArray:
-            how = Upscaling.from_mapping({"scale": scale, "model": model, **options})
-            return enlarge(image[None], how).image[0].astype(np.float64)
+def _nothing_kept(image: FloatArray, scale: int, measured: Measured | None, model: str) -> FloatArray:
+    return _enlarged(image, measured, Upscaling(scale=scale, model=model, keep_measured=False))
 
-        return enlarged
 
-    return {
-        "durn": way(),
-        "durn + data consistency": way("data_consistency"),
-        "durn x8": way("best_quality"),
-    }
+def _all_kept(image: FloatArray, scale: int, measured: Measured | None, model: str) -> FloatArray:
+    return _enlarged(image, measured, Upscaling(scale=scale, model=model))
+
+
+def _as_stored(image: FloatArray, scale: int, _: Measured | None, model: str) -> FloatArray:
+    return _enlarged(image, None, Upscaling(scale=scale, model=model, keep_measured=False))
+
+
+def _x8(image: FloatArray, scale: int, measured: Measured | None, model: str) -> FloatArray:
+    how = Upscaling(scale=scale, model=model, best_quality=True, keep_measured=measured is not None)
+    return _enlarged(image, measured, how)
+
+
+def _enlarged(image: FloatArray, measured: Measured | None, how: Upscaling) -> FloatArray:
+    found = measured or Measured.whole(*image.shape)
+    return enlarge(image[None], how, measured=found).image[0].astype(np.float64)
 
 
 def _resampled(interpolator: int) -> Enlarge:
-    def enlarge(image: FloatArray, scale: int) -> FloatArray:
+    def resample(image: FloatArray, scale: int) -> FloatArray:
         padded = np.pad(image, MIRRORED_BORDER, mode="symmetric")
         source = sitk.GetImageFromArray(padded)
         rows, columns = (size * scale for size in image.shape)
-        first = MIRRORED_BORDER + (1 / scale - 1) / 2
-        step = (1 / scale, 1 / scale)
+        step = (1.0 / scale, 1.0 / scale)
+        first = MIRRORED_BORDER + (1.0 / scale - 1) / 2
         grid = ((columns, rows), sitk.Transform(), interpolator, (first, first), step, (1.0, 0.0, 0.0, 1.0), 0.0)
         return sitk.GetArrayFromImage(sitk.Resample(source, *grid, sitk.sitkFloat64))
 
-    return enlarge
+    return resample
 
 
-METHODS: dict[str, Enlarge] = {
+CLASSICAL: dict[str, Enlarge] = {
     "bicubic": bicubic_upscale,
     "linear": _resampled(sitk.sitkLinear),
     "B-spline": _resampled(sitk.sitkBSpline),
     "Lanczos": _resampled(sitk.sitkLanczosWindowedSinc),
     "zero-filled": zero_fill,
-    "durn": durn_ways()["durn"],
 }
-DURN_VARIANTS = {name: way for name, way in durn_ways().items() if name not in METHODS}
-INTERPOLATIONS = tuple(name for name in METHODS if name != "durn")
+METHODS = (*CLASSICAL, "durn")
+STORED, AS_STORED, NOTHING_KEPT, ALL_KEPT, X8 = (
+    "stored",
+    "durn, as stored",
+    "durn, nothing kept",
+    "durn, all kept",
+    "durn x8",
+)
+NETWORKS: dict[str, Network] = {
+    "durn": durn,
+    AS_STORED: _as_stored,
+    NOTHING_KEPT: _nothing_kept,
+    ALL_KEPT: _all_kept,
+    X8: _x8,
+}
 
 
-def band_kept(enlarged: Enlarge) -> Enlarge:
-    """A method whose result holds the measured part of k-space, the whole of what it was given, unchanged."""
-
-    def kept(image: FloatArray, scale: int) -> FloatArray:
-        result = enlarged(image, scale)
-        return result + zero_fill(image - kspace_truncate(result, scale), scale)
-
-    return kept
+def methods_for(degradation: str, all_orientations: bool) -> tuple[str, ...]:
+    """What an evaluation of a degradation compares; the mean over all orientations takes as long as all the rest."""
+    more = (X8,) if all_orientations else ()
+    if degradation.startswith("interpolated"):
+        return (STORED, "bicubic", "Lanczos", AS_STORED, NOTHING_KEPT, "durn", *more)
+    return (*METHODS, ALL_KEPT if degradation == "bicubic" else NOTHING_KEPT, *more)
 
 
 def compared(scale: int, *models: str) -> dict[str, Enlarge]:
@@ -79,24 +105,29 @@ def compared(scale: int, *models: str) -> dict[str, Enlarge]:
 
     All bundled models, if none is named.
     """
-    found = {name: METHODS[name] for name in INTERPOLATIONS}
+    found = dict(CLASSICAL)
     for model in models or families(scale):
-        found |= {model: by_model(model), f"{model}, band kept": band_kept(by_model(model))}
+        for name, enlarged in by_model(model).items():
+            found[name] = _of_one_slice(enlarged)
     return found
 
 
-def by_model(model: str) -> Enlarge:
-    """A model of a family, for one slice."""
-    return lambda image, scale: cine_by_model(model)(image[None], scale)[0]
-
-
-def cine_by_model(model: str) -> Enlarge:
-    """A model of a family, for slices ``(n, rows, columns)`` with one intensity map, in float32 on the CPU: the same
-    figures in each run.
+def by_model(model: str) -> dict[str, Enlarge]:
+    """A model of a family as it is and with all of what it is given kept, for slices ``(n, rows, columns)`` with one
+    intensity map, in float32 on the CPU: the same figures in each run.
     """
-    options = {"model": model, "keep_measured": False, "device": "cpu", "precision": "float32"}
+    fixed: dict[str, Any] = {"model": model, "device": "cpu", "precision": "float32"}
 
-    def enlarged(slices: FloatArray, scale: int) -> FloatArray:
-        return enlarge(slices, Upscaling.from_mapping({"scale": scale, **options})).image.astype(np.float64)
+    def way(keep: bool) -> Enlarge:
+        def enlarged(slices: FloatArray, scale: int) -> FloatArray:
+            how = Upscaling(scale=scale, keep_measured=keep, **fixed)
+            whole = Measured.whole(*slices.shape[1:])
+            return enlarge(slices, how, measured=whole).image.astype(np.float64)
 
-    return enlarged
+        return enlarged
+
+    return {model: way(False), f"{model}, band kept": way(True)}
+
+
+def _of_one_slice(enlarged: Enlarge) -> Enlarge:
+    return lambda image, scale: enlarged(image[None], scale)[0]

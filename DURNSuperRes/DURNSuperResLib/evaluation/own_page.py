@@ -12,7 +12,7 @@ import numpy as np
 from ..report import document, image, table
 from . import summary
 from .findings import Finding
-from .methods import INTERPOLATIONS, compared
+from .methods import CLASSICAL, compared
 from .outlined import Outlined
 from .pictures import border_picture, patch_picture, typical
 from .summary import Findings, Measure
@@ -83,7 +83,7 @@ def page(owns: Sequence[Own]) -> str:
 
 def _pictures(own: Own) -> list[str]:
     every = compared(own.scale, own.model)
-    models = [name for name in every if name not in INTERPOLATIONS]
+    models = [name for name in every if name not in CLASSICAL]
     ways = {name: every[name] for name in ("bicubic", "zero-filled", *models)}
     names = ", ".join(ways)
     parts = []

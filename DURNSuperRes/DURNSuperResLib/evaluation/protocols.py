@@ -5,6 +5,9 @@
 ``C``  any other degradation, k-space truncation first of all, of the whole slice (cropped to a multiple of
     ``4 * scale``); figures on the centre crop.
 
+``interpolated``  the whole slice as a scanner stores it that measured a share of its lines; results are brought back to
+    the grid of the truth, and the figures are those of ``C``.
+
 Volumes of one's own go the way of ``C``, and the figures are taken within the body, so that black background does not
 inflate them.
 """
@@ -17,8 +20,11 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.signal.degradation import DEGRADATIONS
-from .test_sets import TestSet
+from ..core.signal.degradation import DEGRADATIONS, INTERPOLATIONS
+from ..core.signal.kspace import resized
+from ..core.signal.measured import Measured
+from ..core.signal.spectrum import sample_of, signal_lines
+from .test_sets import TestSet, by_patient
 
 FloatArray = NDArray[np.float64]
 
@@ -61,10 +67,13 @@ class Region:
 
 @dataclass(frozen=True)
 class Case:
-    """One slice: its truth, its low-resolution copy, and where it is scored."""
+    """One slice: its truth, its low-resolution copy, what of that was measured if it is like an acquired one, and where
+    it is scored.
+    """
 
     patient: str
     low: FloatArray
+    measured: Measured | None
     truth: FloatArray
     region: Region
 
@@ -77,13 +86,41 @@ def cases_of(test_set: TestSet, scale: int, degradation: str) -> list[Case]:
     """
     cropped_first = degradation == "bicubic" and test_set.crop is not None
     border = scale if cropped_first else 0
-    cases = []
+    truths = []
     for patient, image in test_set.images:
         whole = centre_crop(image, test_set.crop) if cropped_first and test_set.crop else image
-        truth = multiple_of(normalised(whole), scale)
-        low, region = DEGRADATIONS[degradation](truth, scale), region_of(truth, test_set.crop, border)
-        cases.append(Case(patient, low, truth, region))
-    return cases
+        truths.append((patient, multiple_of(normalised(whole), scale)))
+    lows = [(patient, degraded(truth, scale, degradation)) for patient, truth in truths]
+    stacks = {} if degradation == "bicubic" else by_patient(lows)  # what was measured is found as in a stack
+    found = {patient: Measured.of([stack]) for patient, stack in stacks.items()}
+    return [
+        Case(patient, low, found.get(patient), truth, region_of(truth, test_set.crop, border))
+        for (patient, truth), (_, low) in zip(truths, lows, strict=True)
+    ]
+
+
+def degraded(truth: FloatArray, scale: int, degradation: str) -> FloatArray:
+    """The low-resolution copy of a truth; an interpolated one has the size of the truth."""
+    interpolate = INTERPOLATIONS.get(degradation)
+    return interpolate(truth) if interpolate else DEGRADATIONS[degradation](truth, scale)
+
+
+def in_own_band(test_set: TestSet) -> TestSet:
+    """The truth on a grid of what was measured of it, as far as its spectrum tells, patient by patient.
+
+    Images that were zero-filled before they became a truth are too easy (E. Shimron et al., "Implicit data crimes",
+    PNAS 119 (2022) e2117203119).
+    """
+    lines = {
+        patient: (signal_lines(sample_of([stack]), 1), signal_lines(sample_of([stack]), 2))
+        for patient, stack in by_patient(test_set.images).items()
+    }
+    images = [(patient, resized(image, *lines[patient])) for patient, image in test_set.images]
+    shares = [
+        np.divide(image.shape, whole.shape) for (_, image), (_, whole) in zip(images, test_set.images, strict=True)
+    ]
+    crop = None if test_set.crop is None else int(np.min(shares) * test_set.crop) // 2 * 2
+    return TestSet(f"{test_set.name} in its own band", tuple(images), crop)
 
 
 def region_of(truth: FloatArray, crop: int | None, border: int) -> Region:

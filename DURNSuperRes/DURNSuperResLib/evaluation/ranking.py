@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..core.engine import enlarge
 from ..core.options import DEFAULT_MODEL
+from ..core.signal.measured import Measured
 from ..core.signal.quality import gradient_magnitude, rank_correlation, sparsification_area
 from ..core.upscaling import Upscaling
 from .protocols import cases_of
@@ -37,7 +38,8 @@ def rank_uncertainty(test_set: TestSet, scale: int, degradation: str, model: str
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for case in cases_of(test_set, scale, degradation):
-        result = enlarge(case.low[None], Upscaling(scale=scale, uncertainty=True, model=model))
+        how = Upscaling(scale=scale, uncertainty=True, model=model, keep_measured=case.measured is not None)
+        result = enlarge(case.low[None], how, measured=case.measured or Measured.whole(*case.low.shape))
         assert result.spread is not None
         image = np.clip(result.image[0], 0, 1)
         error = case.region.of(np.abs(image - case.truth))

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.options import DEFAULT_MODEL
+from ..core.signal.kspace import resized
 from ..core.signal.quality import edge_sharpness, psnr, ssim
-from .methods import METHODS, durn_ways
-from .protocols import Region, cases_of
+from .methods import CLASSICAL, METHODS, NETWORKS, STORED
+from .protocols import Case, Region, cases_of
 from .test_sets import TestSet
 
 FloatArray = NDArray[np.float64]
@@ -55,20 +56,28 @@ def score(
         test_set: the slices.
         scale: in-plane magnification.
         degradation: name out of :data:`~.core.signal.degradation.DEGRADATIONS`; ``bicubic`` is protocol A and B where
-            the set has a centre crop, all others are protocol C.
-        methods: names out of :data:`~.methods.METHODS` and :data:`~.methods.DURN_VARIANTS`.
+            the set has a centre crop, all others are protocol C. Of the names out of ``INTERPOLATIONS`` results are
+            brought back to the grid of the truth.
+        methods: names out of :data:`~.methods.CLASSICAL` and :data:`~.methods.NETWORKS`; ``stored`` of interpolations.
         model: which network ``durn`` and its variants are.
 
     Raises:
         ValueError: a slice too small to be reduced.
     """
     cases = cases_of(test_set, scale, degradation)
-    known = METHODS | durn_ways(model)
     results = []
     for name in methods:
-        values = np.array([_figures(known[name](c.low, scale), c.truth, c.region) for c in cases])
+        values = np.array([_figures(_result(name, case, scale, model), case.truth, case.region) for case in cases])
         results.append(Score(name, tuple(case.patient for case in cases), *values.T))
     return results
+
+
+def _result(name: str, case: Case, scale: int, model: str) -> FloatArray:
+    if name == STORED:
+        return case.low
+    classical = CLASSICAL.get(name)
+    result = classical(case.low, scale) if classical else NETWORKS[name](case.low, scale, case.measured, model)
+    return result if case.low.shape != case.truth.shape else resized(result, *case.truth.shape)
 
 
 def _figures(image: FloatArray, truth: FloatArray, region: Region) -> tuple[float, float, float]:

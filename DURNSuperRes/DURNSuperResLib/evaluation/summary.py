@@ -10,7 +10,7 @@ import numpy as np
 from .areas import ejection_fraction
 from .findings import BorderFinding, Finding
 from .invention import RINGS, real_to
-from .methods import INTERPOLATIONS
+from .methods import CLASSICAL
 from .outlined import DIASTOLE, SYSTOLE
 from .statistics import Agreement, Interval, agreement, interval, paired_test
 
@@ -111,7 +111,7 @@ def best_interpolation(found: Findings, measure: Measure) -> str:
     scores = {
         name: measure.sign * interval(list(values.values())).mean
         for name in found
-        if name in INTERPOLATIONS and (values := by_patient(found[name], measure))
+        if name in CLASSICAL and (values := by_patient(found[name], measure))
     }
     if not scores:
         raise ValueError(f"no interpolation has a figure for {measure.name}")
@@ -161,7 +161,7 @@ def table(found: Findings, measures: Sequence[Measure], tested: Measure | None =
 
 
 def _verdict(found: Findings, name: str, tested: Measure) -> str:
-    if name in INTERPOLATIONS:
+    if name in CLASSICAL:
         return "the best" if name == best_interpolation(found, tested) else ""
     result = compare(found, name, tested)
     return f"{result.better} of {result.patients} patients, p = {result.p:.4f}"

@@ -34,6 +34,15 @@ class TestSet:
     crop: int | None
 
 
+def by_patient(images: Iterable[tuple[str, FloatArray]]) -> dict[str, FloatArray]:
+    """The slices of each patient in one array, of those that have the size of the first."""
+    found: dict[str, list[FloatArray]] = {}
+    for patient, image in images:
+        own = found.setdefault(patient, [])
+        own += [image] if not own or image.shape == own[0].shape else []
+    return {patient: np.stack(own) for patient, own in found.items()}
+
+
 def sunnybrook_validation(data: Path) -> TestSet:
     """The cine slices of the Sunnybrook validation patients; ``data`` is the folder that holds ``cmr``."""
     with (data / "cmr" / "sunnybrook" / "manifest.csv").open(newline="") as file:

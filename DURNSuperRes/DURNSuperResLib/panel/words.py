@@ -63,10 +63,10 @@ def _kept(output: slicer.vtkMRMLNode) -> str:
     decibels, largest = _stated(output, "ConsistencyPSNR"), _stated(output, "ConsistencyPercent")
     if not decibels or not largest:
         return ""
-    if _stated(output, "DataConsistency"):
-        return _("Made small again it is the original.")
+    if _stated(output, "KeepMeasured"):
+        return _("What was measured is kept.")
     typical = 100 * 10 ** (-float(decibels) / 20)
-    return _("Made small again it differs from the original by {typical} of its brightness, {largest} at most.").format(
+    return _("What was measured differs in it by {typical} of its brightness, {largest} at most.").format(
         typical=percent(typical), largest=percent(float(largest))
     )
 

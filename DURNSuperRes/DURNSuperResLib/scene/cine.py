@@ -5,9 +5,11 @@ from __future__ import annotations
 import slicer
 
 from .app import current_scene
+from .dicom.acquired import header_of
 from .dicom.pixels import PixelReader
 from .dicom.stacks import Stack
 from .sequences import add_item, new_sequence
+from .trust import DICOM_PREFIX
 
 TIME_INDEX = ("TriggerTime", "ms")
 COUNT_INDEX = ("Phase", "")
@@ -43,11 +45,12 @@ def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
 
 
 def described(node: slicer.vtkMRMLNode, stack: Stack) -> slicer.vtkMRMLNode:
-    """Let a node know what its DICOM headers say of the kind of image, for the check of the domain."""
+    """Let a node know what its DICOM headers say of the kind of image and of its acquisition."""
     kind, modality, sequence = stack.first.kind[:3]
-    for name, value in (("ImageType", f"\\\\{kind}"), ("Modality", modality), ("ScanningSequence", sequence)):
+    values = {"ImageType": f"\\\\{kind}" if kind else "", "Modality": modality, "ScanningSequence": sequence}
+    for name, value in (values | header_of(stack.first.path)).items():
         if value:
-            node.SetAttribute(f"DICOM.{name}", value)
+            node.SetAttribute(f"{DICOM_PREFIX}{name}", value)
     return node
 
 

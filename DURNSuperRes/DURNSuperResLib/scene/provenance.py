@@ -54,6 +54,6 @@ def provenance(source: slicer.vtkMRMLNode, how: Upscaling) -> dict[str, str]:
     if how.is_durn:
         card = model_for(how.scale, how.model)
         entries |= {"Model": card.name, "ModelSHA256": card.sha256}
-    flags = {"BestQuality": how.best_quality, "DataConsistency": how.data_consistency}
+    flags = {"BestQuality": how.best_quality, "KeepMeasured": how.keep_measured and how.is_durn}
     entries |= {name: "true" for name, given in flags.items() if given}
     return {ATTRIBUTE_PREFIX + name: value for name, value in entries.items()}

@@ -24,7 +24,7 @@ from .nodes import VolumeError, axis_across, finite_voxels, ijk_to_ras_of, tell_
 from .provenance import dress, provenance, record
 from .trust import examine, tell
 from .uncertainty import colour, refer, uncertainty_of
-from .voxels import Run, computed, measured
+from .voxels import Run, computed, consistency_of
 
 MULTI_VOLUME = "MultiVolume"  # prefix of the attributes that Slicer's MultiVolumeImporter writes
 
@@ -70,7 +70,7 @@ def enlarge_sequence(
     """
     sequence, browser = _sequence_and_browser(source)
     known_scene = sequence.GetScene()
-    output, spread, found = _upscaled_items(sequence, how, monitor, run)
+    output, spread, how, found = _upscaled_items(sequence, how, monitor, run)
     if sequence.GetScene() is not known_scene:
         raise Cancelled(f"{sequence.GetName()} was removed from the scene during the run")
     scene = known_scene or current_scene()
@@ -231,8 +231,10 @@ def _nodes(scene: slicer.vtkMRMLScene | None, class_name: str) -> list[slicer.vt
 
 def _upscaled_items(
     sequence: slicer.vtkMRMLSequenceNode, how: Upscaling, monitor: Monitor, run: Run | None
-) -> tuple[slicer.vtkMRMLSequenceNode, slicer.vtkMRMLSequenceNode, dict[str, str]]:
-    """Sequences in no scene, of the enlarged items and of their uncertainty, and what was found of them."""
+) -> tuple[slicer.vtkMRMLSequenceNode, slicer.vtkMRMLSequenceNode, Upscaling, dict[str, str]]:
+    """Sequences in no scene, of the enlarged items and of their uncertainty; the options as they suit these images, and
+    what was found of them.
+    """
     items = items_of(sequence)
     voxels = [finite_voxels(item) for item in items]
     places = [(ijk_to_ras_of(item), sequence.GetNthIndexValue(n)) for n, item in enumerate(items)]
@@ -240,6 +242,7 @@ def _upscaled_items(
     intensity = _common_intensity(sequence, voxels)
     slices = [slices_first(array, axis) for array in voxels]
     found = examine(sequence, slices, axis, places[0][0], how)
+    how = found.how
     output, spread = _empty_like(sequence), _empty_like(sequence)
     passes = len(ORIENTATIONS) if how.several_passes else 1
     counts = [passes * len(array) for array in slices]
@@ -247,13 +250,13 @@ def _upscaled_items(
     meter = ConsistencyMeter()
     for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
         part = monitor.of_part(sum(counts[:n]), sum(counts))
-        result = computed(array, axis, how, meter, part, run, intensity)
+        result = computed(array, axis, how, found.measured, meter, part, run, intensity)
         matrix = upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)
         add_item(output, result.image, matrix, index_value, attributes)
         if result.spread is not None:
             add_item(spread, result.spread, matrix, index_value)
     tell_axis(sequence, axis, how.slice_axis)
-    return output, spread, found | measured(meter)
+    return output, spread, how, {**found.entries} | consistency_of(meter)
 
 
 def _empty_like(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceNode:

@@ -14,7 +14,7 @@ from .nodes import VolumeError, axis_across, checked_voxels, ijk_to_ras_of, tell
 from .provenance import dress, record
 from .trust import examine, tell
 from .uncertainty import give_uncertainty
-from .voxels import Run, computed, measured
+from .voxels import Run, computed, consistency_of
 
 
 def upscale_volume(
@@ -72,16 +72,16 @@ def enlarge_volume(
     axis = axis_across(input_node, how.slice_axis)
     found = examine(input_node, [slices_first(voxels, axis)], axis, ijk_to_ras, how)
     meter = ConsistencyMeter()
-    result = computed(voxels, axis, how, meter, monitor, run)
+    result = computed(voxels, axis, found.how, found.measured, meter, monitor, run)
     _check_still_there(input_node, output_node)
     if output_node is None:
         output_node = _new_output(input_node, f"{input_node.GetName()} {how.label}")
     dress(output_node, input_node)  # first, or a display node of its own would look through all voxels for a window
     slicer.util.updateVolumeFromArray(output_node, result.image)
     output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)))
-    record(output_node, input_node, how, found | measured(meter))
+    record(output_node, input_node, found.how, {**found.entries} | consistency_of(meter))
     give_uncertainty(output_node, result.spread)
-    tell(found)
+    tell(found.entries)
     tell_axis(input_node, axis, how.slice_axis)
     return output_node
 

@@ -13,6 +13,7 @@ from ..core.geometry import slices_back, slices_first
 from ..core.monitor import Monitor
 from ..core.signal.consistency import ConsistencyMeter
 from ..core.signal.intensity import IntensityMap, as_type
+from ..core.signal.measured import Measured
 from ..core.signal.padding import padding_of
 from ..core.upscaling import Upscaling
 
@@ -25,6 +26,7 @@ def computed(
     voxels: NDArray,
     axis: int,
     how: Upscaling,
+    measured: Measured,
     meter: ConsistencyMeter,
     monitor: Monitor,
     run: Run | None,
@@ -34,14 +36,15 @@ def computed(
     user may change the volume meanwhile.
     """
     if run is None:
-        return enlarged_voxels(voxels, axis, how, meter, monitor, intensity)
-    return run(functools.partial(enlarged_voxels, voxels.copy(), axis, how, meter, monitor, intensity))
+        return enlarged_voxels(voxels, axis, how, measured, meter, monitor, intensity)
+    return run(functools.partial(enlarged_voxels, voxels.copy(), axis, how, measured, meter, monitor, intensity))
 
 
 def enlarged_voxels(
     voxels: NDArray,
     axis: int,
     how: Upscaling,
+    measured: Measured,
     meter: ConsistencyMeter,
     monitor: Monitor,
     intensity: IntensityMap | None = None,
@@ -56,10 +59,10 @@ def enlarged_voxels(
     if shift:
         given = given.astype(np.float64) - shift
         intensity = None if intensity is None else IntensityMap(intensity.offset - shift, intensity.width)
-    result = enlarge(given, how, intensity=intensity, monitor=monitor)
+    result = enlarge(given, how, intensity=intensity, measured=measured, monitor=monitor)
     values = result.image.astype(np.float64) + shift if shift else result.image
     image = as_type(values, voxels.dtype) if how.keep_type else result.image
-    meter.add(image, given + shift if shift else given, how.scale)
+    meter.add(image, given + shift if shift else given, how.scale, measured)
     if padding is not None:
         padding.put_back(image, slices, how.scale)
     spread = None if result.spread is None else np.ascontiguousarray(slices_back(result.spread, axis))
@@ -77,7 +80,7 @@ def _shift(slices: NDArray) -> float:
     return float(np.rint(low))
 
 
-def measured(meter: ConsistencyMeter) -> dict[str, str]:
+def consistency_of(meter: ConsistencyMeter) -> dict[str, str]:
     """What a run found of itself, as entries for :func:`~.provenance.record`."""
     found = meter.result
     figures = {"PSNR": found.psnr, "Largest": found.largest, "Percent": found.percent}

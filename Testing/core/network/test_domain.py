@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from DURNSuperResLib import available_models
 from DURNSuperResLib.core.network.domain import refusal_of, warnings_of
 from DURNSuperResLib.core.network.models import model_for
+from DURNSuperResLib.core.signal.measured import Measured, Resolution
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
-from DURNSuperResLib.core.signal.spectrum import acquired_share, resolution_of
+from DURNSuperResLib.core.signal.spectrum import acquired_share
 from DURNSuperResLib.evaluation.test_sets import sunnybrook_validation
+
+
+def resolution_of(items: list[NDArray], pixel_mm: tuple[float, float]) -> Resolution:
+    return Resolution(pixel_mm, Measured.of(items))
 
 
 def zero_filled(slices: NDArray, share: float) -> NDArray[np.float64]:
@@ -68,13 +73,13 @@ def test_zero_filling_along_one_axis_is_told_apart() -> None:
     spectrum = np.fft.fft(truth, axis=1)
     spectrum[:, 72:120] = 0  # 3/4 of the rows' frequencies stay
     resolution = resolution_of([np.abs(np.fft.ifft(spectrum, axis=1))], (1.4, 1.5))
-    assert resolution.acquired == (1.0, pytest.approx(0.75, abs=0.015))
-    assert str(resolution) == "1.40 x 1.50 mm pixels, about 1.4 x 2.0 mm effective"
+    assert resolution.measured.share == (pytest.approx(0.75, abs=0.015), 1.0)
+    assert str(resolution) == "stored 1.40 x 1.50 mm, measured about 1.4 x 2.0 mm (from the spectrum)"
 
 
 def test_the_effective_resolution_in_words(data: Path) -> None:
     filled = zero_filled(patients(data, 3)[0], 0.75)
-    assert str(resolution_of([filled], (1.41, 1.41))) == "1.41 mm pixels, about 1.9 mm effective"
+    assert str(resolution_of([filled], (1.41, 1.41))) == "stored 1.41 mm, measured about 1.9 mm (from the spectrum)"
     assert str(resolution_of([patients(data, 3)[0]], (1.41, 1.41))) == "1.41 mm pixels"
 
 
@@ -120,18 +125,18 @@ def test_a_stated_phase_image_is_refused(heart_slices: NDArray) -> None:
         assert "phase image" in refusal_of([heart_slices], {"ImageType": f"ORIGINAL\\PRIMARY\\{kind}\\ND"})
 
 
-def test_what_is_inside_the_domain_raises_no_warning(heart_slices: NDArray) -> None:
+@pytest.mark.parametrize("pixel_mm", [1.2, 1.41, 1.9, 2.74])
+def test_an_ordinary_cine_raises_no_warning(heart_slices: NDArray, pixel_mm: float) -> None:
     for card in available_models():
-        low, high = card.details["domain"]["input_pixel_mm"]
-        assert not warnings_of(
-            card, [heart_slices], (low, high), (64, 64), {"Modality": "MR", "ScanningSequence": "GR"}
-        )
+        _, high = card.details["domain"]["input_pixel_mm"]
+        stated = {"Modality": "MR", "ScanningSequence": "GR"}
+        assert not warnings_of(card, [heart_slices], (pixel_mm, high), (64, 64), stated)
 
 
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"pixel_mm": (1.41, 1.41)}, "1.41 mm are finer"),
+        ({"pixel_mm": (0.82, 1.41)}, "0.82 mm are finer"),
         ({"pixel_mm": (3.0, 6.0)}, "6.00 mm are coarser"),
         ({"matrix": (20, 64)}, "20 x 64 pixels are smaller"),
         ({"stated": {"Modality": "CT"}}, "CT, not MR"),

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from DURNSuperResLib import upscale_slices
 from DURNSuperResLib.core.options import SCALES
 from DURNSuperResLib.core.signal.intensity import IntensityMap
+from DURNSuperResLib.core.signal.kspace import kspace_truncate, zero_fill
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.quality import psnr
-from DURNSuperResLib.core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
+from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 
 ACQUIRED = {"1.5 T stack": "sunnybrook_dicom/SC-N-02-static", "3 T cine": "cine_dicom/Se1"}
 

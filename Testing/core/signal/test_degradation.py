@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS, NOISE_SIGMA, noise_level, rician
+from DURNSuperResLib.core.signal.kspace import hamming, kspace_truncate, kspace_window, partial_fourier, tukey
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
-from DURNSuperResLib.core.signal.resampling import hamming, kspace_truncate, kspace_window, partial_fourier, tukey
 
 
 @pytest.fixture(scope="module")

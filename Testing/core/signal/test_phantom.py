@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from DURNSuperResLib.core.signal.kspace import kspace_truncate
 from DURNSuperResLib.core.signal.phantom import _bessel_j1, short_axis_phantom
 from DURNSuperResLib.core.signal.quality import psnr
-from DURNSuperResLib.core.signal.resampling import kspace_truncate
 
 
 def test_bessel_function_agrees_with_its_integral() -> None:

@@ -6,9 +6,10 @@ import torch
 from numpy.testing import assert_allclose
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from DURNSuperResLib.core.signal.kspace import zero_fill
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.quality import edge_sharpness, psnr, ssim
-from DURNSuperResLib.core.signal.resampling import bicubic_upscale, zero_fill
+from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 
 
 def test_psnr_of_a_known_error() -> None:

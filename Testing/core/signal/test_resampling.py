@@ -5,7 +5,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from DURNSuperResLib.core.signal.resampling import bicubic_downscale, bicubic_upscale, kspace_truncate, zero_fill
+from DURNSuperResLib.core.signal.kspace import kspace_truncate, zero_fill
+from DURNSuperResLib.core.signal.resampling import bicubic_downscale, bicubic_upscale
 
 SCALES = (2, 3, 4)
 

@@ -1,7 +1,9 @@
 """Is this an image that the network was made for? What is known of it, held against the model card's ``domain``.
 
 Phase images, masks and label maps are refused: enlarging them as grey levels gives values that mean nothing. Anything
-else outside the domain is let through with a warning that names it.
+else outside the domain is let through with a warning that names it. Pixels count as outside only if they are finer than
+the truth or coarser than the inputs of the training. In between lies every ordinary cine: enlarging pixels of 1.4 mm
+goes beyond any truth that was ever shown to a model, which is said in the documentation and not with each run.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from ..signal.padding import padding_of
 from .models import ModelCard
 
 SPACING_MARGIN = 0.05
+FINER_MARGIN = 0.2  # ordinary cine pixels are down to 1.1 mm
 NEGATIVE_SHARE = 0.01
 LABEL_VALUES, LABEL_FLATNESS = 32, 0.6
 PHASE_KINDS = ("P", "PHASE", "PHASE MAP", "PHASE_MAP", "VELOCITY", "VELOCITY MAP", "VELOCITY_MAP")
@@ -65,16 +68,17 @@ def warnings_of(
     Args:
         card: of the model; its ``domain`` states the range of input pixels.
         items, stated: as :func:`refusal_of`.
-        pixel_mm: distance of pixel centres in the plane.
-        matrix: columns and rows of a slice.
+        pixel_mm: distance of pixel centres in the plane, of the pixels that were measured.
+        matrix: columns and rows that were measured of a slice.
     """
     found = []
     low, high = (float(edge) for edge in card.details.get("domain", {}).get("input_pixel_mm", (0.0, math.inf)))
-    trained = f"the {low:g} to {high:g} mm that {card.name} was trained on"
-    if min(pixel_mm) < low * (1 - SPACING_MARGIN):
-        found.append(f"pixels of {min(pixel_mm):.2f} mm are finer than {trained}")
+    finest = low / card.scale  # of the truth that it learnt from, and so of ordinary images
+    if min(pixel_mm) < finest * (1 - FINER_MARGIN):
+        found.append(f"measured pixels of {min(pixel_mm):.2f} mm are finer than any that {card.name} was trained with")
     if max(pixel_mm) > high * (1 + SPACING_MARGIN):
-        found.append(f"pixels of {max(pixel_mm):.2f} mm are coarser than {trained}")
+        seen = f"the {low:g} to {high:g} mm that {card.name} was trained to enlarge"
+        found.append(f"measured pixels of {max(pixel_mm):.2f} mm are coarser than {seen}")
     patch: int = card.details.get("training", {}).get("configuration", {}).get("patch", 0)
     if min(matrix) < patch:
         found.append(f"slices of {matrix[0]} x {matrix[1]} pixels are smaller than the {patch} pixels of its patches")

@@ -15,7 +15,7 @@ from ..monitor import Monitor
 
 ORIENTATIONS = tuple((flip, turns) for flip in (False, True) for turns in range(4))
 
-OnePass = Callable[[NDArray, Monitor], NDArray[np.float32]]
+OnePass = Callable[[NDArray, bool, Monitor], NDArray[np.float32]]
 
 
 def over_orientations(
@@ -27,7 +27,7 @@ def over_orientations(
     being made.
 
     Args:
-        one_pass: enlarges ``(n, rows, columns)`` slices.
+        one_pass: enlarges ``(n, rows, columns)`` slices; told whether their rows and columns have changed places.
         stack: the slices as they lie.
         monitor: told of the slices of all eight.
         mean: the image is the mean of the eight; without, the one of the slices as they lie.
@@ -40,7 +40,7 @@ def over_orientations(
     single = None
     for number, orientation in enumerate(ORIENTATIONS):
         own = monitor.of_pass(number, len(ORIENTATIONS), f"{len(ORIENTATIONS)} orientations")
-        image = _turned_back(one_pass(_turned(stack, *orientation), own), *orientation)
+        image = _turned_back(one_pass(_turned(stack, *orientation), orientation[1] % 2 == 1, own), *orientation)
         if number == 0 and not mean:
             single = image
         sums.add(image)

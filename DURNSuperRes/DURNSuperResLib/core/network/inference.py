@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..monitor import Monitor
+from ..signal.measured import NO_STEPS, Steps
+from ..upscaling import Upscaling
 from .fused import FusedDurn
 from .models import ModelCard, ModelError
 from .network import Durn, DurnConfig
@@ -100,21 +102,22 @@ def run_model(
     card: ModelCard,
     slices: NDArray,
     normalise: Callable[[NDArray], NDArray[np.float32]],
-    device: str,
-    precision: str,
+    steps: Steps,
+    how: Upscaling,
     monitor: Monitor,
 ) -> NDArray[np.float32]:
-    """Run ``card``'s network over ``(n, rows, columns)`` slices that ``normalise`` brings to its range.
+    """Run ``card``'s network over ``(n, rows, columns)`` slices that ``normalise`` brings to its range, between the
+    ``steps`` that take them to what was measured and put it back.
 
     Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. Raises as :func:`~..engine.enlarge`.
     """
-    where = resolve_device(device)
-    dtype = resolve_precision(precision, where)
+    where = resolve_device(how.device)
+    dtype = resolve_precision(how.precision, where)
     network = _network(card, where, dtype)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
     _log_once(f"{card.name} on {run.place}")
     monitor.announce(f"{card.name} on {run.place}")
-    return run.over(slices, normalise, monitor)
+    return run.over(slices, normalise, monitor, steps)
 
 
 def _log_once(what: str) -> None:
@@ -149,7 +152,11 @@ class Run:
         return f"{name}, {str(self.dtype).removeprefix('torch.')}"
 
     def over(
-        self, slices: NDArray, normalise: Callable[[NDArray], NDArray[np.float32]], monitor: Monitor
+        self,
+        slices: NDArray,
+        normalise: Callable[[NDArray], NDArray[np.float32]],
+        monitor: Monitor,
+        steps: Steps = NO_STEPS,
     ) -> NDArray[np.float32]:
         """Enlarge all slices; see :func:`run_model`."""
         n, rows, columns = slices.shape
@@ -159,9 +166,9 @@ class Run:
         while done < n:
             monitor.check()
             count = min(n - done, max(1, self.batch_pixels // (rows * columns)))
-            batch = normalise(slices[done : done + count])[:, None]
+            batch = torch.from_numpy(normalise(slices[done : done + count]))
             try:
-                self._enlarge(batch, result[done : done + count], monitor)
+                result[done : done + count] = self._enlarged(batch, steps, monitor).cpu().numpy()
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
@@ -174,22 +181,34 @@ class Run:
             monitor.report(done, n)
         return result
 
-    def _enlarge(self, batch: NDArray[np.float32], result: NDArray[np.float32], monitor: Monitor) -> None:
-        scale, (rows, columns) = self.network.config.scale, batch.shape[-2:]
-        radius = self.network.config.receptive_radius
-        for tile in tiles(rows, columns, self.largest_pass, radius):
+    def _enlarged(self, slices: Tensor, steps: Steps, monitor: Monitor) -> Tensor:
+        """The slices enlarged, with the steps before and after the network."""
+        there = steps.mapped(lambda matrix: torch.tensor(matrix, device=self.device))
+        seen = there.before(slices.to(self.device))
+        return there.after(self._through_network(seen, monitor).to(self.device), seen)
+
+    def _through_network(self, images: Tensor, monitor: Monitor) -> Tensor:
+        """What the network makes of ``(n, rows, columns)`` images, whole or cut into tiles, in float32."""
+        scale, (n, rows, columns) = self.network.config.scale, images.shape
+        parts = list(tiles(rows, columns, self.largest_pass, self.network.config.receptive_radius))
+        if len(parts) == 1:
             monitor.check()
-            enlarged = self._pass(batch[:, :, tile.seen[0], tile.seen[1]])
+            return self._pass(images)
+        result = torch.empty((n, scale * rows, scale * columns))
+        for tile in parts:
+            monitor.check()
+            enlarged = self._pass(images[:, tile.seen[0], tile.seen[1]])
             top, left = (scale * (kept.start - seen.start) for kept, seen in zip(tile.kept, tile.seen, strict=True))
             height, width = (scale * (kept.stop - kept.start) for kept in tile.kept)
             row, column = scale * tile.kept[0].start, scale * tile.kept[1].start
-            inside = enlarged[:, 0, top : top + height, left : left + width]
-            result[:, row : row + height, column : column + width] = inside.cpu().numpy()
+            inside = enlarged[:, top : top + height, left : left + width]
+            result[:, row : row + height, column : column + width] = inside.cpu()
+        return result
 
-    def _pass(self, batch: NDArray[np.float32]) -> Tensor:
-        images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, memory_format=torch.channels_last)
+    def _pass(self, images: Tensor) -> Tensor:
+        batch = images[:, None].to(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            return self.network(images)
+            return self.network(batch)[:, 0].float()
 
     def _shrink(self, failed_pixels: int, slice_pixels: int, reason: str) -> None:
         """After ``failed_pixels`` in one pass did not fit: half of that, or the CPU, or the end."""

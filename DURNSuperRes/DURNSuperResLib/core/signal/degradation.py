@@ -5,13 +5,15 @@ Each takes a truth ``(rows, columns)`` scaled to [0, 1] and gives its low-resolu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..options import DEGRADATION_NAMES
-from .resampling import bicubic_downscale, hamming, kspace_truncate, kspace_window, partial_fourier, tukey
+from ..options import DEGRADATION_NAMES, INTERPOLATED
+from .kspace import hamming, kspace_truncate, kspace_window, partial_fourier, resized, tukey
+from .resampling import bicubic_downscale
 
 FloatArray = NDArray[np.float64]
 Degradation = Callable[[ArrayLike, int], FloatArray]
@@ -61,4 +63,19 @@ def _noisy(truth: ArrayLike, scale: int) -> FloatArray:
 
 
 _WAYS: tuple[Degradation, ...] = (bicubic_downscale, kspace_truncate, _hamming, _tukey, _partial_fourier, _noisy)
+SHARES = ((0.5, 0.5), (0.65, 0.65), (0.55, 1.0), (0.8, 0.8))  # of rows and columns, as scanners interpolate
+
+
+def interpolated(truth: ArrayLike, share: tuple[float, float]) -> FloatArray:
+    """A truth as a scanner stores it that measures a ``share`` of its rows and columns and fills k-space with zeros."""
+    values = np.asarray(truth, dtype=np.float64)
+    size = values.shape[-2:]
+    lines = (n if part == 1 else 2 * round(n * part / 2) for n, part in zip(size, share, strict=True))
+    return resized(resized(values, *lines), *size)
+
+
+INTERPOLATIONS = {
+    f"{INTERPOLATED} {rows:g}x{columns:g}": functools.partial(interpolated, share=(rows, columns))
+    for rows, columns in SHARES
+}
 DEGRADATIONS = dict(zip(DEGRADATION_NAMES, _WAYS, strict=True))

@@ -93,6 +93,7 @@ class Series:
     scale: int
     method: str
     model: str
+    found: str
     scaling: Scaling
     made: datetime
 
@@ -127,6 +128,7 @@ def write_derived(
     scale: int,
     method: str,
     model: str = DEFAULT_MODEL,
+    found: str = "",
     overwrite: bool = False,
 ) -> int:
     """Write the enlarged phases of a stack as one new series; returns how many images it has.
@@ -136,6 +138,7 @@ def write_derived(
         phase: gives the enlarged ``(slices, scale*rows, scale*columns)`` of a phase; asked twice for each.
         folder: where the images go; new or empty, or with ``overwrite`` an earlier result.
         scale, method, model: as they were given to the enlargement.
+        found: what it found of itself, in words, for the derivation description.
 
     Raises:
         DicomError: a source that is no MR image, or pixels that do not fit it.
@@ -144,7 +147,7 @@ def write_derived(
     check_folder(folder, overwrite)
     if stack.first.sop_class not in MR_CLASSES:
         raise DicomError("DICOM output is for MR images; write a volume or a sequence instead")
-    series = _series(stack, phase, scale, method, model)
+    series = _series(stack, phase, scale, method, model, found)
     folder = folder.resolve()
     with tempfile.TemporaryDirectory(prefix=".durn-", dir=folder.parent) as private:
         aside = Path(private) / "series"
@@ -171,7 +174,7 @@ def _replace(aside: Path, folder: Path, replaced: Path) -> None:
         raise
 
 
-def _series(stack: Stack, phase: Phase, scale: int, method: str, model: str) -> Series:
+def _series(stack: Stack, phase: Phase, scale: int, method: str, model: str, found: str) -> Series:
     references = {image.frame_of_reference for image in stack.every_frame}
     reference = references.pop() if len(references) == 1 else ""
     numbers = stack.series_numbers or [0]
@@ -185,6 +188,7 @@ def _series(stack: Stack, phase: Phase, scale: int, method: str, model: str) -> 
         scale=scale,
         method=method,
         model=model,
+        found=found,
         scaling=_scaling(stack, phase),
         made=datetime.now(),
     )
@@ -314,7 +318,7 @@ def _explain(image: FileDataset, source: Frame, series: Series) -> None:
         card = model_for(series.scale, series.model)
         how += f", model {card.name}, weights SHA-256 {card.sha256}"
         versions += [card.name, f"SHA-256 {card.sha256[:48]}"]
-    image.DerivationDescription = f"{software}: {how}. {NOTICE}"
+    image.DerivationDescription = f"{software}: {how}. {series.found and series.found + '. '}{NOTICE}"
     image.ImageComments = NOTICE
     image.DerivationCodeSequence = [_code(*RESAMPLING)]
     reference = Dataset()
