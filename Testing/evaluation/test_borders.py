@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from DURNSuperResLib.core.signal.kspace import kspace_truncate, zero_fill
 from DURNSuperResLib.core.signal.phantom import EDGE_BLUR_MM, FIELD_OF_VIEW_MM, Ellipse
-from DURNSuperResLib.core.signal.resampling import bicubic_upscale, kspace_truncate, zero_fill
+from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 from DURNSuperResLib.evaluation.borders import Border, Rays, border_of, is_bright_inside
 from evaluation.hearts import X, Y, heart, mask, pixel, rays
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from DURNSuperResLib.core.signal.kspace import kspace_truncate, zero_fill
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
-from DURNSuperResLib.core.signal.resampling import kspace_truncate, zero_fill
 from DURNSuperResLib.evaluation.invention import hfen, patches_of, real_to, ring_centres, ring_correlation
 
 

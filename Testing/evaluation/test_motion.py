@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from DURNSuperResLib.core.signal.kspace import kspace_truncate, zero_fill
 from DURNSuperResLib.core.signal.phantom import FIELD_OF_VIEW_MM
-from DURNSuperResLib.core.signal.resampling import kspace_truncate, zero_fill
 from DURNSuperResLib.evaluation.motion import Cine, flicker, outlines, steadiness, still_tissue, swine_cine, track
 from evaluation.hearts import X, Y, heart, pixel
 

@@ -18,7 +18,8 @@ from DURNSuperResLib.core.signal.kspace import resized
 from DURNSuperResLib.core.signal.measured import NO_STEPS, Axis, Measured
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.quality import psnr
-from DURNSuperResLib.evaluation.scores import normalised, sunnybrook_validation
+from DURNSuperResLib.evaluation.protocols import normalised
+from DURNSuperResLib.evaluation.test_sets import sunnybrook_validation
 from DURNSuperResLib.scene.dicom.acquired import statement_of
 
 LINES = 4  # by which the number that is found may be off
