@@ -22,6 +22,7 @@ from DURNSuperResLib.core.network.network import DurnConfig
 from DURNSuperResLib.evaluation.scores import score
 from DURNSuperResLib.evaluation.test_sets import other_vendor_cine, sunnybrook_validation
 from Training.cost import operations_a_pixel
+from Training.error_head import CONFIG, make
 from Training.task import planned, trained_network
 
 CURVES_FOLDER = Path(__file__).parent / "curves"
@@ -43,8 +44,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("config", type=Path, help="the YAML file it was trained from")
     parser.add_argument("--name", required=True, help="such as durn-light-x2")
     parser.add_argument("--data", type=Path, required=True, help="folder with cmr/, for the card's figures")
+    parser.add_argument("--error-head", type=Path, default=CONFIG, help="YAML file of it (configs/error-head.yaml)")
+    parser.add_argument("--no-error-head", action="store_true", help="leave the model without error bars")
     options = parser.parse_args(arguments)
     export(options.checkpoint, options.config, options.name, options.data)
+    if not options.no_error_head:
+        make(options.name, options.error_head, options.data)
 
 
 def export(checkpoint: Path, config_file: Path, name: str, data: Path) -> None:

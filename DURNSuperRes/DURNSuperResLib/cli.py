@@ -180,7 +180,7 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--series", help="number, view or description of a stack of the folder, as info lists them")
     _add_order(parser)
     arguments.add_options(parser, *arguments.ARGUMENTS)
-    text = "write the standard deviation over the eight to this file, .nrrd or the like; 8 x slower"
+    text = "write the half-width of each voxel's error bar to this file, .nrrd or the like"
     parser.add_argument("--uncertainty", type=Path, metavar="FILE", help=text)
     parser.add_argument("--modality", help="of the input, where its files do not say it; MR is assumed")
     parser.add_argument("--deterministic", action="store_true", help="CPU, float32: the same output bytes in each run")
@@ -266,7 +266,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
     arguments.add_options(parser, "slice_axis", "model")
-    text = "also score the mean over eight orientations, and how well their spread tells where the errors are"
+    text = "also score the mean over eight orientations, and hold the error bars against the true errors"
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
     parser.add_argument("--json", type=Path, help="write the figures to this file")

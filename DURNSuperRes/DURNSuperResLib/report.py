@@ -24,7 +24,7 @@ from .version import NOTICE
 LABELS = {
     "input": "Input",
     "output": "Output",
-    "uncertainty": "Uncertainty",
+    "uncertainty": "Error bars",
     "run": "Run",
     "consistency": "Consistency",
     "domain": "Domain",
@@ -182,7 +182,9 @@ def _strip(rows: Sequence[Row]) -> str:
         images = "".join(image(data, f"{row.label}, {name}") for data, name in zip(pictures, names, strict=False))
         figures.append(f'<figure style="grid-template-columns: repeat({len(pictures)}, 1fr)">{images}</figure>\n')
     caption = "From left to right: before (pixels as they are), after"
-    caption += f", uncertainty (black: none, white: {top:.3g} intensity units and more)" if maps else ""
+    caption += (
+        f", half-width of the error bars (black: none, white: {top:.3g} intensity units and more)" if maps else ""
+    )
     labels = ", ".join(row.label for row in rows)
     return (
         f"{''.join(figures)}<p><small>{html.escape(caption)}. From top to bottom: {html.escape(labels)}.</small></p>\n"

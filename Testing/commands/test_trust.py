@@ -26,7 +26,7 @@ from DURNSuperResLib.core.engine import enlarge
 from DURNSuperResLib.core.signal.consistency import ConsistencyMeter
 from DURNSuperResLib.core.signal.measured import Measured
 from DURNSuperResLib.core.upscaling import Upscaling
-from DURNSuperResLib.evaluation.ranking import rank_uncertainty
+from DURNSuperResLib.evaluation.ranking import EIGHT_PASSES, GRADIENT, HALF_WIDTH, TRUE_ERROR, rank_uncertainty
 from DURNSuperResLib.evaluation.test_sets import TestSet, sunnybrook_validation
 from DURNSuperResLib.report import png, sha256_of_voxels
 from DURNSuperResLib.scene.sequence_storage import read_sequence
@@ -71,21 +71,21 @@ def test_the_log_line_tells_how_well_the_measured_is_kept(heart: Path, capsys: p
 
 
 def test_the_uncertainty_is_written_beside_the_best_image(heart: Path) -> None:
-    output, spread = heart.with_name("out.nrrd"), heart.with_name("spread.nii.gz")
-    assert main(["upscale", str(heart), "-o", str(output), "--best-quality", "--uncertainty", str(spread)]) == 0
+    output, bars = heart.with_name("out.nrrd"), heart.with_name("bars.nii.gz")
+    assert main(["upscale", str(heart), "-o", str(output), "--best-quality", "--uncertainty", str(bars)]) == 0
     expected = enlarge(voxels_in(heart), Upscaling(best_quality=True, uncertainty=True))
-    assert expected.spread is not None
+    assert expected.half_width is not None
     assert_allclose(voxels_in(output), expected.image, atol=0.01)
-    assert_allclose(voxels_in(spread), expected.spread, atol=0.01)
-    assert_allclose(sitk.ReadImage(str(spread)).GetSpacing(), (1.5, 1.5, 8.0), rtol=1e-5)
+    assert_allclose(voxels_in(bars), expected.half_width, atol=0.01)
+    assert_allclose(sitk.ReadImage(str(bars)).GetSpacing(), (1.5, 1.5, 8.0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("output", ["out.seq.nrrd", "dicom_out"])
 def test_the_uncertainty_of_a_cine_is_a_cine(folder: Path, output: str) -> None:
-    spread = folder.with_name("spread.seq.nrrd")
-    arguments = ["upscale", str(folder), "-o", str(folder.with_name(output)), "--uncertainty", str(spread)]
+    bars = folder.with_name("bars.seq.nrrd")
+    arguments = ["upscale", str(folder), "-o", str(folder.with_name(output)), "--uncertainty", str(bars)]
     assert main(arguments) == 0
-    items = items_of(read_sequence(spread))
+    items = items_of(read_sequence(bars))
     assert len(items) == 4
     assert all(slicer.util.arrayFromVolume(item).max() > 0 for item in items)
 
@@ -178,9 +178,9 @@ class Page(html.parser.HTMLParser):
 def test_a_report_and_its_page_tell_the_run(kind: str, heart: Path, folder: Path) -> None:
     source = heart if kind == "volume" else folder
     output = heart.with_name("out.nrrd" if kind == "volume" else "out.seq.nrrd")
-    spread = output.with_name(output.name.replace("out", "spread"))
+    bars = output.with_name(output.name.replace("out", "bars"))
     report = heart.with_name("report.json")
-    arguments = ["upscale", str(source), "-o", str(output), "--uncertainty", str(spread), "--report", str(report)]
+    arguments = ["upscale", str(source), "-o", str(output), "--uncertainty", str(bars), "--report", str(report)]
     assert main(arguments) == 0
     found = json.loads(report.read_text())
     assert found["input"]["phases"] == (1 if kind == "volume" else 4)
@@ -188,6 +188,11 @@ def test_a_report_and_its_page_tell_the_run(kind: str, heart: Path, folder: Path
     assert found["run"]["computed_by"].startswith("durn-light-x2 on ")
     assert found["run"]["seconds"] > 0
     assert found["consistency"]["psnr_db"] > 20
+    assert found["uncertainty"]["name"] == bars.name
+    assert "90 % of the pixels are within" in found["uncertainty"]["summary"]
+    assert 0 < found["uncertainty"]["body_within"] < 300
+    assert 0 < found["uncertainty"]["rims_within"] < 300
+    assert "motion" in found["uncertainty"]["not_covered"]
     assert found["versions"]["numpy"] == np.__version__
     if kind == "volume":
         assert found["input"]["sha256"] == hashlib.sha256(heart.read_bytes()).hexdigest()
@@ -257,11 +262,17 @@ def test_the_uncertainty_tells_where_the_errors_are(data: Path, degradation: str
     whole = sunnybrook_validation(data)
     subset = TestSet(whole.name, whole.images[::9], whole.crop)
     assert len({patient for patient, _ in subset.images}) == 5
-    uncertainty, gradient, error = rank_uncertainty(subset, 2, degradation)
-    assert uncertainty.correlation.mean() > gradient.correlation.mean() + 0.02
-    assert uncertainty.area.mean() < gradient.area.mean() - 0.02
-    assert uncertainty.area.max() < 0.8  # random: 1
-    assert error.area.mean() < uncertainty.area.mean()
+    rows, coverage = rank_uncertainty(subset, 2, degradation)
+    by_name = {row.name: row for row in rows}
+    bars, passes, gradient, error = (by_name[name] for name in (HALF_WIDTH, EIGHT_PASSES, GRADIENT, TRUE_ERROR))
+    assert bars.correlation.mean() > gradient.correlation.mean() + 0.03
+    assert bars.correlation.mean() > passes.correlation.mean()
+    assert bars.area.mean() < passes.area.mean() < gradient.area.mean()
+    assert bars.area.max() < 0.8  # random: 1
+    assert error.area.mean() < bars.area.mean()
+    assert coverage.left_out
+    assert 0.86 < coverage.mean < 0.94
+    assert min(coverage.patients.values()) > 0.82
 
 
 def test_evaluate_prints_uncertainty_and_variants(
@@ -275,5 +286,8 @@ def test_evaluate_prints_uncertainty_and_variants(
     rows = found["own volumes"]["bicubic"]["x2"]
     assert {"durn", "durn x8", "durn, all kept"} <= set(rows)
     assert rows["durn, all kept"]["psnr_db"] < rows["durn"]["psnr_db"]  # bicubic reduction keeps no band
-    figures = found["uncertainty"]["own volumes bicubic x2"]["uncertainty"]
+    figures = found["uncertainty"]["own volumes bicubic x2"][HALF_WIDTH]
     assert f"{figures['rank_correlation']:.3f}  {figures['sparsification_area']:.3f}" in text
+    coverage = found["uncertainty"]["own volumes bicubic x2"]["coverage"]
+    assert coverage["mean"] == coverage["patients"]["a.nrrd"]
+    assert f"{coverage['places']['rims']:.3f}" in text

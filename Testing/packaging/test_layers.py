@@ -37,7 +37,7 @@ DOORS: dict[str, set[str]] = {
 FROM_CORE_TO_ITS_ROOMS = {"engine"}  # what lies in core and may build on the rooms within it
 
 HEAVY = {"torch", "slicer", "vtk", "vtkmodules", "qt", "SimpleITK", "pydicom"}
-RUNS_TORCH = {f"{PACKAGE}.core.network.{name}" for name in ("network", "fused", "inference")}
+RUNS_TORCH = {f"{PACKAGE}.core.network.{name}" for name in ("network", "error_head", "fused", "inference")}
 TAKES_NODES = ("scene", "panel.playing", "viewer", "evaluation.demo")
 READS_IMAGES = ("evaluation", "commands.evaluate")
 NEEDS_DESKTOP = tuple(

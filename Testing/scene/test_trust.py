@@ -107,21 +107,61 @@ def test_the_uncertainty_is_a_coloured_volume_of_the_same_geometry(make_node: Ma
     output = upscale_volume(node, uncertainty=True)
     uncertainty = uncertainty_of(output)
     expected = enlarge(small, Upscaling(uncertainty=True))
-    assert expected.spread is not None
-    assert_allclose(voxels_of(uncertainty).transpose(1, 0, 2), expected.spread, atol=0.01)
+    assert expected.half_width is not None
+    assert_allclose(voxels_of(uncertainty).transpose(1, 0, 2), expected.half_width, atol=0.01)
     assert_allclose(voxels_of(output).transpose(1, 0, 2), expected.image, atol=0.01)
     assert_allclose(ijk_to_ras_of(uncertainty), ijk_to_ras_of(output), atol=1e-9)
     display = uncertainty.GetDisplayNode()
     assert display.GetColorNode().GetName() == "Iron"
-    assert display.GetWindow() == pytest.approx(np.percentile(expected.spread, 99.5), rel=0.01)
+    assert display.GetWindow() == pytest.approx(np.percentile(expected.half_width, 99.5), rel=0.01)
 
 
-def test_an_output_used_again_keeps_one_uncertainty_or_none(make_node: MakeNode, scene: slicer.vtkMRMLScene) -> None:
-    node = make_node(np.random.default_rng(0).random((1, 16, 20)).astype(np.float32))
+def test_every_run_says_how_far_the_pixels_may_be_from_the_truth(
+    make_node: MakeNode, small: NDArray, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    output = upscale_volume(make_node(small.astype(np.int16)))
+    line = attribute(output, "Within")
+    assert line in caplog.text
+    assert line in in_words(output)
+    assert "90 % of the pixels are within" in line
+    assert "an image of twice the resolution" in line
+    assert uncertainty_of(output) is None
+    body, rims = (float(attribute(output, f"Within{place}")) for place in ("Body", "Rims"))
+    assert 0 < body < rims < np.ptp(small)
+    wider = upscale_volume(make_node(small.astype(np.int16)), uncertainty_level=0.95)
+    assert float(attribute(wider, "WithinBody")) > body
+    assert "95 % of the pixels" in attribute(wider, "Within")
+    assert attribute(upscale_volume(make_node(small.astype(np.int16)), method="bicubic"), "Within") is None
+
+
+def test_error_bars_are_withdrawn_from_images_of_another_kind(
+    make_node: MakeNode, small: NDArray, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    phases = np.random.default_rng(0).integers(-2048, 2048, (2, 40, 40)).astype(np.int16)
+    output = upscale_volume(make_node(phases), any_image=True, uncertainty=True)
+    assert uncertainty_of(output) is None
+    assert attribute(output, "Within") is None
+    assert "values on both sides of zero" in attribute(output, "NoErrorBars")
+    assert "no error bars: the image has values on both sides of zero" in caplog.text
+    other = make_node(small)
+    other.SetAttribute("DICOM.ScanningSequence", "SE")
+    output = upscale_volume(other, uncertainty=True)
+    assert uncertainty_of(output) is None
+    assert "spin echo" in attribute(output, "NoErrorBars")
+    noise = make_node(np.random.default_rng(0).random((2, 40, 40), dtype=np.float32) * 500)
+    assert "as in noise" in attribute(upscale_volume(noise), "NoErrorBars")
+
+
+def test_an_output_used_again_keeps_one_uncertainty_or_none(
+    make_node: MakeNode, scene: slicer.vtkMRMLScene, small: NDArray
+) -> None:
+    node = make_node(small)
     output = upscale_volume(node, uncertainty=True)
     first, count = uncertainty_of(output), scene.GetNumberOfNodes()
     assert uncertainty_of(upscale_volume(node, output, 3, uncertainty=True)) is first
-    assert voxels_of(first).shape == (1, 48, 60)
+    assert voxels_of(first).shape == (2, 144, 168)
     assert scene.GetNumberOfNodes() == count
     assert uncertainty_of(upscale_volume(node, output)) is None
 
@@ -138,9 +178,10 @@ def test_a_cine_has_a_cine_of_its_uncertainty_that_plays_along(cine: slicer.vtkM
     steps: list[tuple[int, int]] = []
     output = upscale_sequence(cine, uncertainty=True, progress=lambda done, total: steps.append((done, total)))
     uncertainty = uncertainty_of(output)
-    assert steps[-1] == (3 * 2 * 8, 3 * 2 * 8)
+    assert steps[-1] == (3 * 2, 3 * 2)
     assert [uncertainty.GetNthIndexValue(n) for n in range(3)] == ["0", "40", "80"]
     assert all(voxels_of(item).max() > 0 for item in items_of(uncertainty))
+    assert "90 % of the pixels are within" in attribute(output, "Within")
     assert browser_of(uncertainty) is browser_of(output)
     shown = uncertainty_shown_with(shown_by_proxy(output))
     assert shown is browser_of(output).GetProxyNode(uncertainty)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..core.options import DEVICES, METHODS, PRECISIONS, SCALES, SLICE_AXES
+from ..core.options import DEVICES, LEVELS, METHODS, PRECISIONS, SCALES, SLICE_AXES
 from ..core.upscaling import Upscaling
 
 DEFAULTS = Upscaling()
@@ -25,6 +25,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "acquired": {
         "metavar": "ROWSxCOLUMNS",
         "help": "matrix that the scanner measured, full if it did not interpolate, or auto (auto)",
+    },
+    "uncertainty_level": {
+        "type": float,
+        "choices": LEVELS,
+        "help": "share of the voxels whose error bar holds the truth (0.9)",
     },
     "any_image": {"action": "store_true", "help": "take phase images, masks and label maps, too"},
 }

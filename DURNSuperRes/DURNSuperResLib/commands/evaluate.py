@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from typing import Any
 
 from ..core.network.models import families, model_for
 from ..core.options import INTERPOLATED, SCALES
 from ..core.signal.degradation import INTERPOLATIONS
 from ..evaluation.methods import methods_for
 from ..evaluation.protocols import in_own_band
-from ..evaluation.ranking import Ranking, rank_uncertainty
+from ..evaluation.ranking import Coverage, Ranking, rank_uncertainty
 from ..evaluation.scores import Score, score
 from ..evaluation.targets import REFERENCE, TABLES, TOLERANCE
 from ..evaluation.test_sets import TestSet, other_vendor_cine, own_volumes, sunnybrook_validation
@@ -20,6 +21,7 @@ from .reporting import check_report
 
 SETS = {"sunnybrook": sunnybrook_validation, "cine_dicom": other_vendor_cine}
 
+Rankings = dict[str, tuple[list[Ranking], Coverage]]  # by set, degradation and scale
 Results = dict[str, dict[str, dict[str, list[Score]]]]  # by set, degradation and scale
 
 
@@ -41,7 +43,7 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.protocol == "targets":
         degradations = ["bicubic", "kspace"]
     results: Results = {}
-    rankings: dict[str, list[Ranking]] = {}
+    rankings: Rankings = {}
     for test_set in test_sets:
         for degradation in degradations:
             table = results.setdefault(test_set.name, {}).setdefault(degradation, {})
@@ -91,37 +93,44 @@ def _table(test_set: TestSet, degradation: str, scale: int, options: argparse.Na
     title = "mean PSNR dB, SSIM, edge sharpness"
     if degradation in INTERPOLATIONS:
         title += ", and PSNR dB with the truth in its own measured band"
-        own = score(in_own_band(test_set), scale, degradation, names, options.model)
-        own_band = [f"{row.means[0]:>8.2f}" for row in own]
+        in_band = score(in_own_band(test_set), scale, degradation, names, options.model)
+        own_band = [f"{row.means[0]:>8.2f}" for row in in_band]
     print(f"{test_set.name}, {degradation}, x{scale}: {len(test_set.images)} slices; {title}")
-    for row, figure in zip(scores, own_band, strict=True):
-        print(_line(row.method, row, 2, 24) + figure)
+    for row, own in zip(scores, own_band, strict=True):
+        print(_line(row.method, row, 2, 24) + own)
         for patient, its in row.by_patient().items() if options.per_patient else ():
             print(_line(patient, its, 4, 22))
     return scores
 
 
-def _ranking(test_set: TestSet, degradation: str, scale: int, model: str) -> list[Ranking]:
-    rows = rank_uncertainty(test_set, scale, degradation, model)
+def _ranking(test_set: TestSet, degradation: str, scale: int, model: str) -> tuple[list[Ranking], Coverage]:
+    rows, coverage = rank_uncertainty(test_set, scale, degradation, model)
     print(
         f"{test_set.name}, {degradation}, x{scale}: where the errors are; mean rank correlation with the true absolute "
         "error, mean area under the sparsification curve (random: 1)"
     )
     for row in rows:
         print(f"  {row.name:<24}{row.correlation.mean():>7.3f}  {row.area.mean():.3f}")
-    return rows
+    how = ", each by the factor that the other patients give" if coverage.left_out else ""
+    print(f"{test_set.name}, {degradation}, x{scale}: share of the pixels within the half-width of 90 %{how}")
+    for name, share in {"mean over patients": coverage.mean, **coverage.patients, **coverage.places}.items():
+        print(f"  {name:<24}{share:>7.3f}")
+    return rows, coverage
 
 
-def _plain_rankings(rankings: dict[str, list[Ranking]]) -> dict[str, dict[str, dict[str, float]]]:
+def _plain_rankings(rankings: Rankings) -> dict[str, Any]:
     return {
         place: {
-            row.name: {
-                "rank_correlation": float(row.correlation.mean()),
-                "sparsification_area": float(row.area.mean()),
-            }
-            for row in rows
+            **{
+                row.name: {
+                    "rank_correlation": float(row.correlation.mean()),
+                    "sparsification_area": float(row.area.mean()),
+                }
+                for row in rows
+            },
+            "coverage": {"mean": coverage.mean, "patients": coverage.patients, "places": coverage.places},
         }
-        for place, rows in rankings.items()
+        for place, (rows, coverage) in rankings.items()
     }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..core.upscaling import Upscaling
 
 PREFIX = "DURNSuperRes."
+NOT_COVERED = "motion, artefacts, pathology never seen in training, and what the truth itself does not show"
 PACKAGES = ("numpy", "torch", "slicer-core", "SimpleITK", "pydicom")
 
 
@@ -60,7 +61,7 @@ def report_run(done: Done, options: argparse.Namespace, seconds: float) -> None:
     entries = {
         "input": {"name": options.input.name, "sha256": sha256_of(options.input), **_size(done.source)},
         "output": {"name": options.output.name, **_size(done.result), **_voxels(done.result)},
-        "uncertainty": _uncertainty(options, uncertainty),
+        "uncertainty": _uncertainty(options, done, uncertainty),
         "run": _run(done, options, seconds),
         "consistency": _consistency(done.result),
         "domain": _domain(done.result),
@@ -88,11 +89,24 @@ def _voxels(node: vtkMRMLNode) -> dict[str, Any]:
     return {"voxel_type": str(arrays[0].dtype), "voxels_sha256": sha256_of_voxels(arrays)}
 
 
-def _uncertainty(options: argparse.Namespace, node: vtkMRMLNode | None) -> dict[str, Any]:
+def _uncertainty(options: argparse.Namespace, done: Done, node: vtkMRMLNode | None) -> dict[str, Any]:
+    from ..scene.uncertainty import WITHDRAWN
+
+    found = {name: done.result.GetAttribute(f"{PREFIX}{name}") for name in ("Within", "WithinBody", "WithinRims")}
+    withdrawn = done.result.GetAttribute(f"{PREFIX}{WITHDRAWN}")
+    if found["Within"] is None:
+        return {"withdrawn": withdrawn} if withdrawn else {}
+    entries = {
+        "summary": found["Within"],
+        "level": done.how.uncertainty_level,
+        "body_within": float(found["WithinBody"] or 0),
+        "rims_within": float(found["WithinRims"] or 0),
+        "not_covered": NOT_COVERED,
+    }
     if node is None:
-        return {}
-    measure = "standard deviation over the eight flips and rotations, in intensity units"
-    return {"name": options.uncertainty.name, "measure": measure, **_voxels(node)}
+        return entries
+    measure = f"half-width of the {100 * done.how.uncertainty_level:g} % interval, in intensity units"
+    return entries | {"name": options.uncertainty.name, "measure": measure, **_voxels(node)}
 
 
 def _run(done: Done, options: argparse.Namespace, seconds: float) -> dict[str, Any]:
@@ -155,6 +169,6 @@ def _rows(done: Done, uncertainty: vtkMRMLNode | None) -> list[Row]:
     source = _items(done.source)[phase]
     axis = axis_across(source, done.how.slice_axis)
     nodes = [done.source, done.result, *([] if uncertainty is None else [uncertainty])]
-    before, after, *spread = (slices_first(arrayFromVolume(_items(node)[phase]), axis) for node in nodes)
+    before, after, *half_width = (slices_first(arrayFromVolume(_items(node)[phase]), axis) for node in nodes)
     chosen = sorted({round(share * (len(before) - 1)) for share in (0.25, 0.5, 0.75)})
-    return [Row(f"slice {n + 1}", before[n], after[n], spread[0][n] if spread else None) for n in chosen]
+    return [Row(f"slice {n + 1}", before[n], after[n], half_width[0][n] if half_width else None) for n in chosen]

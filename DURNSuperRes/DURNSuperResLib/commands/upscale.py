@@ -139,13 +139,17 @@ def _check_outputs(options: argparse.Namespace, check: Callable[[Path, bool], No
 def _write_uncertainty(done: Done, options: argparse.Namespace) -> None:
     if options.uncertainty is None:
         return
+    if reason := done.result.GetAttribute("DURNSuperRes.NoErrorBars"):
+        logging.warning("%s is not written: %s", options.uncertainty, reason)
+        return
     from ..scene.sequence_storage import write_sequence
     from ..scene.storage import write_volume
     from ..scene.uncertainty import uncertainty_of
 
     write = write_sequence if done.result.IsA("vtkMRMLSequenceNode") else write_volume
     write(uncertainty_of(done.result), options.uncertainty, overwrite=options.overwrite)
-    logging.info("%s: standard deviation over the eight flips and rotations", options.uncertainty)
+    share = 100 * done.how.uncertainty_level
+    logging.info("%s: half-width of the %g %% interval of each voxel", options.uncertainty, share)
 
 
 def _from_dicom(order: Order) -> Done:

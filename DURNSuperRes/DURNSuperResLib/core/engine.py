@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .monitor import Announce, IsCancelled, Monitor, Progress
 from .network.ensemble import over_orientations
-from .network.models import model_for
+from .network.error_bars import ErrorBars, Errors, factor_of
+from .network.models import ModelCard, ModelError, model_for
 from .signal.intensity import IntensityMap
 from .signal.measured import Measured
 from .signal.resampling import bicubic_upscale
@@ -31,11 +32,14 @@ class Enlarged:
 
     Attributes:
         image: float32 ``(n, scale*rows, scale*columns)`` in input units.
-        spread: standard deviation over the eight orientations, of the same shape and units; None if not asked for.
+        half_width: of the interval that holds the truth in a share ``uncertainty_level`` of the pixels, of the same
+            shape and units; None if not asked for.
+        errors: distribution of the half-widths, asked for or not; None where the method states none.
     """
 
     image: NDArray
-    spread: NDArray[np.float32] | None
+    half_width: NDArray[np.float32] | None = None
+    errors: Errors | None = None
 
 
 def upscale_slices(
@@ -80,11 +84,13 @@ def enlarge(
         monitor: told of the slices that are done, asked whether to stop.
 
     Returns:
-        Image and spread, float32 ``(n, scale*rows, scale*columns)`` in the intensity units of the input.
+        Image and half-width of its error bars, float32 ``(n, scale*rows, scale*columns)`` in the intensity units of the
+        input, and their distribution.
 
     Raises:
         ValueError: slices that cannot be used; for ``durn`` without ``intensity`` also constant slices.
-        ModelError: no such model or none for the scale, or weights that are missing, truncated or altered.
+        ModelError: no such model or none for the scale, or weights that are missing, truncated or altered; an
+            uncertainty is asked for, and the model states none.
         DeviceError: CUDA was asked for and does not work here.
         ModuleNotFoundError: ``durn`` without torch installed.
         Cancelled: the monitor was told to stop.
@@ -94,32 +100,45 @@ def enlarge(
     if how.is_durn:
         intensity = intensity or IntensityMap.of(stack)
         measured = (measured or Measured.of([stack], how.acquired)).on(*stack.shape[1:])
-        image, spread = _durn(stack, intensity, measured, how, monitor)
+        result = _durn(stack, intensity, measured, how, monitor)
     else:
         monitor.announce(how.label)
-        image, spread = _bicubic(stack, how.scale, monitor), None
+        result = Enlarged(_bicubic(stack, how.scale, monitor))
     monitor.check()  # who cancels during the last batch does not want its result either
-    return Enlarged(image, spread)
+    return result
 
 
-def _durn(
-    stack: NDArray, intensity: IntensityMap, measured: Measured, how: Upscaling, monitor: Monitor
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+def _durn(stack: NDArray, intensity: IntensityMap, measured: Measured, how: Upscaling, monitor: Monitor) -> Enlarged:
     card = model_for(how.scale, how.model)
+    bars = _error_bars(card, intensity, how)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that spins holds the core another one waits for
     from .network.inference import run_model  # torch comes in here and nowhere earlier
 
-    def one_pass(images: NDArray, turned: bool, monitor: Monitor) -> NDArray[np.float32]:
-        distinct, place = _distinct(images)
-        steps = (measured.turned() if turned else measured).steps(how.scale, how.keep_measured)
-        result = run_model(card, distinct, intensity.normalise, steps, how, monitor)
-        result = intensity.restore(result)
-        return result if len(distinct) == len(images) else result[place]
+    distinct, place = _distinct(stack)
 
-    if not how.several_passes:
-        return one_pass(stack, False, monitor), None
-    return over_orientations(one_pass, stack, monitor, mean=how.best_quality, spread=how.uncertainty)
+    def one_pass(images: NDArray, turned: bool, monitor: Monitor, bars: ErrorBars | None = None) -> NDArray[np.float32]:
+        steps = (measured.turned() if turned else measured).steps(how.scale, how.keep_measured)
+        result = run_model(card, images, intensity.normalise, steps, how, monitor, bars)
+        return intensity.restore(result)
+
+    if how.best_quality:
+        image = over_orientations(one_pass, distinct, monitor, bars)
+    else:
+        image = one_pass(distinct, False, monitor, bars)
+    half_width = None if bars is None else bars.half_width()
+    if len(distinct) < len(stack):
+        image, half_width = image[place], None if half_width is None else half_width[place]
+    return Enlarged(image, half_width, None if bars is None else bars.errors(how.scale))
+
+
+def _error_bars(card: ModelCard, intensity: IntensityMap, how: Upscaling) -> ErrorBars | None:
+    factor = factor_of(card, how.uncertainty_level)
+    if factor is None and how.uncertainty:
+        raise ModelError(f"{card.name} has no error bars of {how.uncertainty_level:g}")
+    if factor is None:
+        return None
+    return ErrorBars(factor, how.uncertainty_level, intensity.width, how.uncertainty)
 
 
 def _distinct(stack: NDArray) -> tuple[NDArray, list[int]]:

@@ -10,6 +10,7 @@ DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 PHASE_ORDERS = ("auto", "trigger", "acquisition", "instance")
 SLICE_AXES = ("auto", "i", "j", "k")
+LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of error bars: the share of the pixels whose interval holds the truth
 DEGRADATION_NAMES = ("bicubic", "kspace", "hamming", "tukey", "partial-fourier", "noise")
 INTERPOLATED = "interpolated"  # zero filling by the scanner, a degradation of evaluations alone
 

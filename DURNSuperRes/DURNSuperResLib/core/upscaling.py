@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .options import DEFAULT_MODEL, DEVICES, METHOD_LABELS, METHODS, PRECISIONS, SCALES, SLICE_AXES, given_lines
+from .options import (
+    DEFAULT_MODEL,
+    DEVICES,
+    LEVELS,
+    METHOD_LABELS,
+    METHODS,
+    PRECISIONS,
+    SCALES,
+    SLICE_AXES,
+    given_lines,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,9 @@ class Upscaling:
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA and float32 on the CPU.
         model: which network: a family of bundled models, as ``durn-superres models`` lists them.
         best_quality: the mean over the eight flips and rotations of each slice; 8 times slower.
-        uncertainty: also give the standard deviation over the eight; 8 times slower.
+        uncertainty: also give the half-width of each pixel's error bar, from the same pass: an interval that holds what
+            an image of ``scale`` times the resolution would show, in the share ``uncertainty_level`` of the pixels.
+        uncertainty_level: 0.5, 0.68, 0.8, 0.9 or 0.95.
         keep_measured: put the k-space that the scanner measured back into the network's result, so that the network
             adds only outside of it. For magnitude MR; other images and bicubic do without.
         acquired: the matrix that the scanner measured, rows x columns as ``160x224``; ``full`` if it did not
@@ -49,6 +61,7 @@ class Upscaling:
     model: str = DEFAULT_MODEL
     best_quality: bool = False
     uncertainty: bool = False
+    uncertainty_level: float = 0.9
     keep_measured: bool = True
     acquired: str = "auto"
     slice_axis: str = "auto"
@@ -61,10 +74,8 @@ class Upscaling:
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
         given_lines(self.acquired)  # or raise
-        if self.several_passes and not self.is_durn:
-            raise ValueError(
-                f"{self.method} gives the same in all orientations: best quality and uncertainty need durn"
-            )
+        if (self.best_quality or self.uncertainty) and not self.is_durn:
+            raise ValueError(f"{self.method} has neither orientations nor error bars: these need durn")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Upscaling:
@@ -75,11 +86,6 @@ class Upscaling:
     def is_durn(self) -> bool:
         """Whether the network runs."""
         return self.method == "durn"
-
-    @property
-    def several_passes(self) -> bool:
-        """Whether the network runs over all eight orientations."""
-        return self.best_quality or self.uncertainty
 
     @property
     def label(self) -> str:
@@ -94,4 +100,5 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "device": DEVICES,
     "precision": PRECISIONS,
     "slice_axis": SLICE_AXES,
+    "uncertainty_level": LEVELS,
 }

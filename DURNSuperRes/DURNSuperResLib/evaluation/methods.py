@@ -33,19 +33,23 @@ def durn(image: FloatArray, scale: int, measured: Measured | None = None, model:
     return _enlarged(image, measured, Upscaling(scale=scale, model=model, keep_measured=measured is not None))
 
 
-def _nothing_kept(image: FloatArray, scale: int, measured: Measured | None, model: str) -> FloatArray:
+def _nothing_kept(
+    image: FloatArray, scale: int, measured: Measured | None = None, model: str = DEFAULT_MODEL
+) -> FloatArray:
     return _enlarged(image, measured, Upscaling(scale=scale, model=model, keep_measured=False))
 
 
-def _all_kept(image: FloatArray, scale: int, measured: Measured | None, model: str) -> FloatArray:
+def _all_kept(
+    image: FloatArray, scale: int, measured: Measured | None = None, model: str = DEFAULT_MODEL
+) -> FloatArray:
     return _enlarged(image, measured, Upscaling(scale=scale, model=model))
 
 
-def _as_stored(image: FloatArray, scale: int, _: Measured | None, model: str) -> FloatArray:
+def _as_stored(image: FloatArray, scale: int, _: Measured | None = None, model: str = DEFAULT_MODEL) -> FloatArray:
     return _enlarged(image, None, Upscaling(scale=scale, model=model, keep_measured=False))
 
 
-def _x8(image: FloatArray, scale: int, measured: Measured | None, model: str) -> FloatArray:
+def _x8(image: FloatArray, scale: int, measured: Measured | None = None, model: str = DEFAULT_MODEL) -> FloatArray:
     how = Upscaling(scale=scale, model=model, best_quality=True, keep_measured=measured is not None)
     return _enlarged(image, measured, how)
 

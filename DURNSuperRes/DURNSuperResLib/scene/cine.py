@@ -45,7 +45,7 @@ def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
 
 
 def described(node: slicer.vtkMRMLNode, stack: Stack) -> slicer.vtkMRMLNode:
-    """Let a node know what its DICOM headers say of the kind of image and of its acquisition."""
+    """Let a node know what its DICOM headers say of the kind of image and of its acquisition, for its examination."""
     kind, modality, sequence = stack.first.kind[:3]
     values = {"ImageType": f"\\\\{kind}" if kind else "", "Modality": modality, "ScanningSequence": sequence}
     for name, value in (values | header_of(stack.first.path)).items():

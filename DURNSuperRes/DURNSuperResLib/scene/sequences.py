@@ -23,7 +23,7 @@ from .app import current_scene, sequences_logic
 from .nodes import VolumeError, axis_across, finite_voxels, ijk_to_ras_of, tell_axis
 from .provenance import dress, provenance, record
 from .trust import examine, tell
-from .uncertainty import colour, refer, uncertainty_of
+from .uncertainty import colour, refer, summed_up, uncertainty_of
 from .voxels import Run, computed, consistency_of
 
 MULTI_VOLUME = "MultiVolume"  # prefix of the attributes that Slicer's MultiVolumeImporter writes
@@ -70,7 +70,7 @@ def enlarge_sequence(
     """
     sequence, browser = _sequence_and_browser(source)
     known_scene = sequence.GetScene()
-    output, spread, how, found = _upscaled_items(sequence, how, monitor, run)
+    output, half_widths, how, found = _upscaled_items(sequence, how, monitor, run)
     if sequence.GetScene() is not known_scene:
         raise Cancelled(f"{sequence.GetName()} was removed from the scene during the run")
     scene = known_scene or current_scene()
@@ -80,10 +80,10 @@ def enlarge_sequence(
     tell(found)
     _play_together(browser, output, sequence)
     if how.uncertainty:
-        spread.SetName(f"{output.GetName()} uncertainty")
-        scene.AddNode(spread)
-        refer(output, spread)
-        colour(_play_together(browser, spread, sequence))
+        half_widths.SetName(f"{output.GetName()} uncertainty")
+        scene.AddNode(half_widths)
+        refer(output, half_widths)
+        colour(_play_together(browser, half_widths, sequence))
     return output
 
 
@@ -106,8 +106,8 @@ def uncertainty_shown_with(volume: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtk
     sequence, browser = sequence_of(volume), _browser_of_proxy(volume)
     if sequence is None or browser is None:
         return uncertainty_of(volume)
-    spread = uncertainty_of(sequence)
-    return None if spread is None else browser.GetProxyNode(spread)
+    half_widths = uncertainty_of(sequence)
+    return None if half_widths is None else browser.GetProxyNode(half_widths)
 
 
 def is_cine(node: slicer.vtkMRMLNode | None) -> bool:
@@ -243,20 +243,22 @@ def _upscaled_items(
     slices = [slices_first(array, axis) for array in voxels]
     found = examine(sequence, slices, axis, places[0][0], how)
     how = found.how
-    output, spread = _empty_like(sequence), _empty_like(sequence)
-    passes = len(ORIENTATIONS) if how.several_passes else 1
+    output, half_widths = _empty_like(sequence), _empty_like(sequence)
+    passes = len(ORIENTATIONS) if how.best_quality else 1
     counts = [passes * len(array) for array in slices]
     attributes = provenance(sequence, how)
-    meter = ConsistencyMeter()
+    meter, errors = ConsistencyMeter(), None
     for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
         part = monitor.of_part(sum(counts[:n]), sum(counts))
         result = computed(array, axis, how, found.measured, meter, part, run, intensity)
+        errors = result.errors if errors is None or result.errors is None else errors + result.errors
         matrix = upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)
         add_item(output, result.image, matrix, index_value, attributes)
-        if result.spread is not None:
-            add_item(spread, result.spread, matrix, index_value)
+        if result.half_width is not None:
+            add_item(half_widths, result.half_width, matrix, index_value)
     tell_axis(sequence, axis, how.slice_axis)
-    return output, spread, how, {**found.entries} | consistency_of(meter)
+    entries = {**found.entries} | consistency_of(meter) | summed_up(errors, how.uncertainty_level, found.entries)
+    return output, half_widths, how, entries
 
 
 def _empty_like(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceNode:

@@ -11,7 +11,7 @@ import slicer
 from numpy.typing import NDArray
 
 from ..core.geometry import slices_first, voxel_spacing
-from ..core.network.domain import refusal_of, warnings_of
+from ..core.network.domain import refusal_of, unlike, warnings_of
 from ..core.network.models import model_for
 from ..core.signal.measured import Measured, Resolution, Statement
 from ..core.signal.padding import padding_of
@@ -19,6 +19,7 @@ from ..core.upscaling import Upscaling
 from .dicom.acquired import KEYWORDS, statement_of
 from .nodes import VolumeError, axis_across, ijk_to_ras_of
 from .provenance import ATTRIBUTE_PREFIX
+from .uncertainty import WITHDRAWN
 
 DICOM_PREFIX = "DICOM."
 STATED = ("Modality", "ImageType", "ScanningSequence", *KEYWORDS)  # attributes of a node, by keyword with the prefix
@@ -84,6 +85,8 @@ def examine(
         card = model_for(how.scale, how.model)
         found = warnings_of(card, items, resolution.effective_mm, lines, stated)
         entries["Domain"] = "; ".join(found) or INSIDE
+        if foreign := ([f"the image {refusal}"] if refusal else unlike(items, stated)):
+            entries[WITHDRAWN], how = "; ".join(foreign), replace(how, uncertainty=False)
     return Examined(how, measured, entries)
 
 
@@ -93,6 +96,10 @@ def tell(notes: Mapping[str, str]) -> None:
         logger.info("%s", notes["Resolution"])
     if notes.get("Domain", INSIDE) != INSIDE:
         logger.warning("outside the model's domain: %s", notes["Domain"])
+    if "Within" in notes:
+        logger.info("%s", notes["Within"])
+    if WITHDRAWN in notes:
+        logger.info("no error bars: %s", notes[WITHDRAWN])
 
 
 def in_words(output: slicer.vtkMRMLNode) -> str:
@@ -100,7 +107,9 @@ def in_words(output: slicer.vtkMRMLNode) -> str:
     found = output.GetAttribute(f"{ATTRIBUTE_PREFIX}Consistency")
     domain = output.GetAttribute(f"{ATTRIBUTE_PREFIX}Domain") or INSIDE
     outside = "" if domain == INSIDE else f" Outside the model's domain: {domain}."
-    return f"Consistency: {found}.{outside}" if found else ""
+    within = output.GetAttribute(f"{ATTRIBUTE_PREFIX}Within")
+    bars = f" {within}." if within else ""
+    return f"Consistency: {found}.{bars}{outside}" if found else ""
 
 
 def measured_in_words(output: slicer.vtkMRMLNode) -> str:

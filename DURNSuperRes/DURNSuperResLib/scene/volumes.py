@@ -13,7 +13,7 @@ from ..core.upscaling import Upscaling
 from .nodes import VolumeError, axis_across, checked_voxels, ijk_to_ras_of, tell_axis
 from .provenance import dress, record
 from .trust import examine, tell
-from .uncertainty import give_uncertainty
+from .uncertainty import give_uncertainty, summed_up
 from .voxels import Run, computed, consistency_of
 
 
@@ -79,9 +79,10 @@ def enlarge_volume(
     dress(output_node, input_node)  # first, or a display node of its own would look through all voxels for a window
     slicer.util.updateVolumeFromArray(output_node, result.image)
     output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)))
-    record(output_node, input_node, found.how, {**found.entries} | consistency_of(meter))
-    give_uncertainty(output_node, result.spread)
-    tell(found.entries)
+    entries = {**found.entries} | consistency_of(meter) | summed_up(result.errors, how.uncertainty_level, found.entries)
+    record(output_node, input_node, found.how, entries)
+    give_uncertainty(output_node, result.half_width)
+    tell(entries)
     tell_axis(input_node, axis, how.slice_axis)
     return output_node
 

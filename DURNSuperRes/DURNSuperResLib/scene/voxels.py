@@ -50,7 +50,7 @@ def enlarged_voxels(
     intensity: IntensityMap | None = None,
 ) -> Enlarged:
     """:func:`~..core.engine.enlarge` on ``(k, j, i)`` voxels with slices across ``axis``, whose consistency ``meter``
-    takes in; image and spread are such voxels again, the image in the type that was asked for.
+    takes in; image and half-width are such voxels again, the image in the type that was asked for.
     """
     slices = slices_first(voxels, axis)
     padding = padding_of([slices])
@@ -65,8 +65,8 @@ def enlarged_voxels(
     meter.add(image, given + shift if shift else given, how.scale, measured)
     if padding is not None:
         padding.put_back(image, slices, how.scale)
-    spread = None if result.spread is None else np.ascontiguousarray(slices_back(result.spread, axis))
-    return Enlarged(np.ascontiguousarray(slices_back(image, axis)), spread)
+    half_width = None if result.half_width is None else np.ascontiguousarray(slices_back(result.half_width, axis))
+    return Enlarged(np.ascontiguousarray(slices_back(image, axis)), half_width, result.errors)
 
 
 def _shift(slices: NDArray) -> float:

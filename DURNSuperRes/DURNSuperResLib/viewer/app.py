@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -89,7 +89,7 @@ class Viewer:
 
     def _set_up_state(self) -> None:
         state = self._state
-        state.update({"layout": "side", "swipe": 50, "smooth": False, "panel": False, "playing": False})
+        state.update({"layout": "side", "swipe": 50, "smooth": False, "panel": False, "playing": False, "pointed": ""})
         state.update({"running": False, "progress": 0, "note": "", "note_bad": False})
         state.update({"scale": SCALES[0], "scales": SCALES, "method": METHODS[0]})
         models = {str(scale): families(scale) for scale in SCALES}
@@ -98,7 +98,13 @@ class Viewer:
         self._show()
         state.change(*FROM_PAGE)(self._take)
         state.change("smooth")(self._take_smooth)
-        for name, act in (("key", self._key), ("play", self._play), ("run", self._run), ("cancel", self._cancel)):
+        for name, act in (
+            ("key", self._key),
+            ("play", self._play),
+            ("run", self._run),
+            ("cancel", self._cancel),
+            ("point", self._point),
+        ):
             self._server.controller.trigger(name)(act)
 
     def _add_routes(self, app: web.Application, token: str) -> None:
@@ -197,6 +203,11 @@ class Viewer:
                 session.toggle_overlay("difference" if key == "d" else "uncertainty")
         self._show()
 
+    def _point(self, right: float, down: float) -> None:
+        """Tell the page what is under the pointer."""
+        if not self._opening and not self._state.running:
+            self._state.pointed = self._session.value_at(float(right), float(down))
+
     def _play(self) -> None:
         if self._session.phases < 2 or self._state.playing:
             self._state.playing = False
@@ -219,7 +230,7 @@ class Viewer:
             scale, model = int(self._state.scale), str(self._state.model)
             model = model if model in families(scale) else DEFAULT_MODEL  # chosen for another scale
             how = Upscaling(scale, str(self._state.method), self._device, model=model)
-            self._start(self._running(how))
+            self._start(self._running(replace(how, uncertainty=how.is_durn)))
 
     async def _running(self, how: Upscaling) -> None:
         loop = asyncio.get_running_loop()

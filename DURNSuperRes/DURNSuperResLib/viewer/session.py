@@ -26,6 +26,7 @@ from ..scene.nodes import VolumeError
 from ..scene.overlays import coloured, difference_colours, saturation, uncertainty_colours
 from ..scene.provenance import ATTRIBUTE_PREFIX
 from ..scene.sequences import enlarge_sequence
+from ..scene.uncertainty import uncertainty_of
 from ..scene.views import LinkedViews, check_overlap, describe
 from ..scene.volumes import enlarge_volume
 from ..worker import Worker
@@ -105,9 +106,7 @@ class Session:
                 image.remove()
             raise
         self._clear()
-        self._uncertainty = read.pop() if uncertainty is not None else None
-        if self._uncertainty is not None:
-            self._uncertainty_limit = saturation(slicer.util.arrayFromVolume(self._uncertainty.volume))
+        self._take_uncertainty(read.pop() if uncertainty is not None else None)
         self._images = read
         self.phase, self.zoom, self.centre, self.overlay = 0, 1.0, (0.0, 0.0), OVERLAYS[0]
         self._show_images()
@@ -238,6 +237,24 @@ class Session:
         return [*pictures[:1], *map(self._painted, pictures[1:])]
 
     @_locked
+    def value_at(self, right: float, down: float) -> str:
+        """What the second image, or the only one, has at a place of its view, with its error bar: ``412 ± 23``.
+
+        Args:
+            right, down: of the view's width and height, 0 to 1.
+        """
+        if self._views is None:
+            return ""
+        last = len(self._images) - 1
+        image = self._images[last].volume
+        columns, rows = self._size
+        row, column = (int(np.clip(share * size, 0, size - 1)) for share, size in ((down, rows), (right, columns)))
+        value = self._views.sampled(last, image)[row, column]
+        if self._uncertainty is None or not last:
+            return f"{value:.4g}"
+        return f"{value:.4g} ± {self._views.sampled(last, self._uncertainty.volume)[row, column]:.2g}"
+
+    @_locked
     def upscale(self, how: Upscaling | None = None, progress: Progress | None = None) -> None:
         """Upscale the original; the result becomes the second image. Call it on a thread that may wait.
 
@@ -263,7 +280,9 @@ class Session:
         self._close_views()
         for image in self._all[1:]:
             image.remove()
-        self._images, self._uncertainty = [self._images[0], result], None
+        self._images = [self._images[0], result]
+        half_widths = uncertainty_of(result.source)
+        self._take_uncertainty(None if half_widths is None else Image.of(half_widths))
         self._show_images()
 
     def _enlarged(self, how: Upscaling, progress: Progress | None) -> slicer.vtkMRMLNode:
@@ -299,6 +318,11 @@ class Session:
     def _all(self) -> list[Image]:
         """The images and the uncertainty map."""
         return self._images + ([] if self._uncertainty is None else [self._uncertainty])
+
+    def _take_uncertainty(self, image: Image | None) -> None:
+        self._uncertainty = image
+        if image is not None:
+            self._uncertainty_limit = saturation(slicer.util.arrayFromVolume(image.volume))
 
     @staticmethod
     def _check_fit(original: Image, other: Image) -> None:

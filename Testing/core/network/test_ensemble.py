@@ -30,31 +30,29 @@ def eight(slices: NDArray) -> NDArray:
     return np.array(results, dtype=np.float64)
 
 
-def test_mean_and_spread_are_those_of_the_eight(heart_slices: NDArray) -> None:
+def test_the_mean_is_that_of_the_eight(heart_slices: NDArray) -> None:
     slices = heart_slices[:2, 8:48, 10:58]
-    results = eight(slices)
-    found = enlarge(slices, Upscaling(best_quality=True, uncertainty=True))
-    assert found.spread is not None
-    assert_allclose(found.image, results.mean(axis=0), atol=0.01)
-    assert_allclose(found.spread, results.std(axis=0), atol=0.01)
-    assert found.spread.max() > 1
-    assert found.image.dtype == found.spread.dtype == np.float32
+    found = enlarge(slices, Upscaling(best_quality=True))
+    assert_allclose(found.image, eight(slices).mean(axis=0), atol=0.01)
+    assert found.image.dtype == np.float32
 
 
-def test_the_spread_alone_leaves_the_image_as_it_is(heart_slices: NDArray) -> None:
-    slices = heart_slices[:1, :40, :32]
-    found = enlarge(slices, Upscaling(uncertainty=True))
-    assert_allclose(found.image, upscale_slices(slices), atol=1e-3)
-    assert found.spread is not None
-    assert found.spread.shape == found.image.shape
-    assert enlarge(slices).spread is None
+def test_the_error_bars_of_the_mean_are_those_of_the_slices_as_they_lie(heart_slices: NDArray) -> None:
+    slices = heart_slices[:2, 8:48, 10:58]
+    single, mean = (enlarge(slices, Upscaling(best_quality=best, uncertainty=True)) for best in (False, True))
+    assert single.half_width is not None
+    assert mean.half_width is not None
+    assert_allclose(mean.half_width, single.half_width, rtol=1e-4)
+    assert mean.errors is not None
+    assert single.errors is not None
+    assert mean.errors.counts.sum() == single.errors.counts.sum()
 
 
 def test_progress_and_announcements_are_those_of_one_run(heart_slices: NDArray) -> None:
     steps: list[tuple[int, int]] = []
     told: list[str] = []
     monitor = Monitor(progress=lambda done, total: steps.append((done, total)), announce=told.append)
-    enlarge(heart_slices[:, :32, :32], Upscaling(uncertainty=True), monitor=monitor)
+    enlarge(heart_slices[:, :32, :32], Upscaling(best_quality=True), monitor=monitor)
     assert steps[-1] == (24, 24)
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
     assert told == ["durn-light-x2 on CPU, float32, 8 orientations"]
@@ -68,16 +66,16 @@ def test_a_cancel_stops_in_the_middle(heart_slices: NDArray) -> None:
     assert len(steps) == 3
 
 
-def test_only_running_sums_are_held() -> None:
-    def without_network(slices: NDArray, turned: bool, _: Monitor) -> NDArray[np.float32]:
+def test_only_a_running_mean_is_held() -> None:
+    def without_network(slices: NDArray, *_: object) -> NDArray[np.float32]:
         return np.stack([bicubic_upscale(image, 4).astype(np.float32) for image in slices])
 
     slices = np.random.default_rng(0).random((12, 96, 96), dtype=np.float32)
     tracemalloc.start()
-    over_orientations(without_network, slices, Monitor(), mean=False, spread=True)
+    over_orientations(without_network, slices, Monitor())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5.5 * 16 * slices.nbytes  # first, mean, squares, the new one; its stack of slices
+    assert peak < 3.5 * 16 * slices.nbytes  # the mean, the new one; its stack of slices
 
 
 def test_bicubic_has_no_uncertainty(heart_slices: NDArray) -> None:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .error_head import ErrorHead, expected_error
 from .network import Deconv, Durn, ResidualBlock, bicubic_enlargement
 
 
@@ -25,11 +26,19 @@ class FusedDurn:
         network: the network, which is kept and not changed.
         device: where to compute.
         dtype: of weights and features; input, bicubic skip and output stay float32.
+        error_head: what tells the error to be expected, if the network has one.
     """
 
-    def __init__(self, network: Durn, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        network: Durn,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        error_head: ErrorHead | None = None,
+    ) -> None:
         self.config = network.config
-        self._source, self._dtype = network, dtype
+        self._source, self._dtype, self._error_head = network, dtype, error_head
+        self._head = None if error_head is None else FusedErrorHead(error_head, device, dtype)
         network = copy.deepcopy(network).to(device)
         self._initial = _Convolution(network.initial, None, dtype)
         self._urns = [_FusedUNet(urn, dtype) for urn in network.urns]
@@ -40,16 +49,39 @@ class FusedDurn:
 
     def on(self, device: torch.device, dtype: torch.dtype) -> FusedDurn:
         """The same network on another device, or in another precision."""
-        return FusedDurn(self._source, device, dtype)
+        return FusedDurn(self._source, device, dtype, self._error_head)
+
+    @property
+    def has_error_head(self) -> bool:
+        """Whether :meth:`with_error` can be asked."""
+        return self._head is not None
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """float32 ``(n, 1, rows, columns)`` to float32 ``(n, 1, scale*rows, scale*columns)``."""
+        return self._image_of(self._features(images), images)
+
+    @torch.inference_mode()
+    def with_error(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The image as of a call, and the absolute error to be expected of each of its pixels, of the same shape.
+
+        Raises:
+            ValueError: the network has no error head.
+        """
+        if self._head is None:
+            raise ValueError("this network has no error head")
+        features = self._features(images)
+        error = self._head(features, images)
+        return self._image_of(features, images), error
+
+    def _features(self, images: Tensor) -> Tensor:
         shallow = self._initial(images.to(self._dtype, memory_format=torch.channels_last))
         x, links = shallow, None
         for urn in self._urns:
             x, links = urn(x, links)
-        x = x.add_(shallow)
+        return x.add_(shallow)
+
+    def _image_of(self, x: Tensor, images: Tensor) -> Tensor:
         for step, (convolution, factor) in enumerate(self._upsample, start=1):
             x = convolution(x)  # the activation is pointwise, so it may come before the shuffle
             if step < len(self._upsample):
@@ -60,10 +92,30 @@ class FusedDurn:
         return out
 
 
-class _Convolution:
-    """A convolution and, in place, its activation."""
+class FusedErrorHead:
+    """An :class:`~.error_head.ErrorHead` on one device and in one precision."""
 
-    def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, act: nn.PReLU | None, dtype: torch.dtype) -> None:
+    def __init__(self, head: ErrorHead, device: torch.device, dtype: torch.dtype) -> None:
+        head = copy.deepcopy(head).to(device)
+        self._scale, self._dtype = head.config.scale, dtype
+        self._layers = [
+            _Convolution(head.first, 0.0, dtype),
+            _Convolution(head.second, 0.0, dtype),
+            _Convolution(head.last, None, dtype),
+        ]
+
+    def __call__(self, features: Tensor, images: Tensor) -> Tensor:
+        """The expected absolute error, float32 ``(n, 1, scale*rows, scale*columns)``."""
+        x = torch.cat([features, images.to(self._dtype)], dim=1)
+        for layer in self._layers:
+            x = layer(x)
+        return F.pixel_shuffle(expected_error(x), self._scale)
+
+
+class _Convolution:
+    """A convolution and, in place, its activation: a PReLU, or a slope below zero; None for none."""
+
+    def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, act: nn.PReLU | float | None, dtype: torch.dtype) -> None:
         self._apply: Callable[..., Tensor] = F.conv2d
         self._where = {"stride": conv.stride, "padding": conv.padding}
         weight = conv.weight.detach()
@@ -73,7 +125,7 @@ class _Convolution:
             self._apply = F.conv_transpose2d
         self._weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
         self._bias = conv.bias.detach().to(dtype) if conv.bias is not None else None
-        self._slope = None if act is None else act.weight.item()
+        self._slope = act.weight.item() if isinstance(act, nn.PReLU) else act
 
     def __call__(self, x: Tensor) -> Tensor:
         out = self._apply(x, self._weight, self._bias, **self._where)

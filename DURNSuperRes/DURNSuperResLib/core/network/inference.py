@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from torch import Tensor
 from ..monitor import Monitor
 from ..signal.measured import NO_STEPS, Steps
 from ..upscaling import Upscaling
+from .error_bars import ErrorBars
+from .error_head import ErrorHead, ErrorHeadConfig
 from .fused import FusedDurn
 from .models import ModelCard, ModelError
 from .network import Durn, DurnConfig
@@ -84,7 +87,7 @@ def _network(card: ModelCard, device: torch.device, dtype: torch.dtype) -> Fused
     key = (card.path, card.sha256, device, dtype)
     if key not in _loaded:
         _loaded.clear()  # one network is in use at a time; an earlier one only holds memory
-        _loaded[key] = FusedDurn(_load(card), device, dtype)
+        _loaded[key] = FusedDurn(_load(card), device, dtype, load_error_head(card))
     return _loaded[key]
 
 
@@ -98,6 +101,23 @@ def _load(card: ModelCard) -> Durn:
     return network
 
 
+def load_error_head(card: ModelCard) -> ErrorHead | None:
+    """The error head of a model; None if it has none.
+
+    Raises:
+        ModelError: weights that do not fit their card.
+    """
+    if card.error_head is None:
+        return None
+    state = card.load_error_head()
+    try:
+        head = ErrorHead(ErrorHeadConfig(**card.error_head["architecture"]))
+        head.load_state_dict(state)
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise ModelError(f"the error head in {card.path} does not fit its card: {error}") from error
+    return head
+
+
 def run_model(
     card: ModelCard,
     slices: NDArray,
@@ -105,11 +125,13 @@ def run_model(
     steps: Steps,
     how: Upscaling,
     monitor: Monitor,
+    bars: ErrorBars | None = None,
 ) -> NDArray[np.float32]:
     """Run ``card``'s network over ``(n, rows, columns)`` slices that ``normalise`` brings to its range, between the
     ``steps`` that take them to what was measured and put it back.
 
-    Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. Raises as :func:`~..engine.enlarge`.
+    Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. ``bars`` receive the errors to be
+    expected, where the model has an error head. Raises as :func:`~..engine.enlarge`.
     """
     where = resolve_device(how.device)
     dtype = resolve_precision(how.precision, where)
@@ -117,7 +139,7 @@ def run_model(
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
     _log_once(f"{card.name} on {run.place}")
     monitor.announce(f"{card.name} on {run.place}")
-    return run.over(slices, normalise, monitor, steps)
+    return run.over(slices, normalise, monitor, steps, bars)
 
 
 def _log_once(what: str) -> None:
@@ -157,18 +179,26 @@ class Run:
         normalise: Callable[[NDArray], NDArray[np.float32]],
         monitor: Monitor,
         steps: Steps = NO_STEPS,
+        bars: ErrorBars | None = None,
     ) -> NDArray[np.float32]:
         """Enlarge all slices; see :func:`run_model`."""
         n, rows, columns = slices.shape
         scale = self.network.config.scale
         result = np.empty((n, rows * scale, columns * scale), dtype=np.float32)
+        if bars is not None and not self.network.has_error_head:
+            bars = None
         done = 0
         while done < n:
             monitor.check()
             count = min(n - done, max(1, self.batch_pixels // (rows * columns)))
             batch = torch.from_numpy(normalise(slices[done : done + count]))
+            image = result[done : done + count]
+            expected = None if bars is None else bars.room(done, image.shape, n)
             try:
-                result[done : done + count] = self._enlarged(batch, steps, monitor).cpu().numpy()
+                enlarged, error = self._enlarged(batch, steps, monitor, expected is not None)
+                image[:] = enlarged.cpu().numpy()
+                if expected is not None and error is not None:
+                    expected[:] = error.cpu().numpy()
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
@@ -177,38 +207,43 @@ class Run:
                 if self.place != before:
                     monitor.announce(f"{self.place}, after {before} ran out of memory")
                 continue
+            if bars is not None and expected is not None:
+                bars.add(image, expected)
             done += count
             monitor.report(done, n)
         return result
 
-    def _enlarged(self, slices: Tensor, steps: Steps, monitor: Monitor) -> Tensor:
-        """The slices enlarged, with the steps before and after the network."""
+    def _enlarged(
+        self, slices: Tensor, steps: Steps, monitor: Monitor, with_error: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """The slices enlarged, with the steps before and after the network; and the errors to be expected."""
         there = steps.mapped(lambda matrix: torch.tensor(matrix, device=self.device))
         seen = there.before(slices.to(self.device))
-        return there.after(self._through_network(seen, monitor).to(self.device), seen)
+        made = self._through_network(seen, monitor, with_error).to(self.device)
+        enlarged = there.after(made[0], seen)
+        return enlarged, _on_grid(made[1], *enlarged.shape[-2:]) if with_error else None
 
-    def _through_network(self, images: Tensor, monitor: Monitor) -> Tensor:
-        """What the network makes of ``(n, rows, columns)`` images, whole or cut into tiles, in float32."""
+    def _through_network(self, images: Tensor, monitor: Monitor, with_error: bool) -> Tensor:
+        """What the network makes of ``(n, rows, columns)`` images, whole or cut into tiles, in float32: the image, and
+        the error after it, along the first axis.
+        """
         scale, (n, rows, columns) = self.network.config.scale, images.shape
         parts = list(tiles(rows, columns, self.largest_pass, self.network.config.receptive_radius))
         if len(parts) == 1:
             monitor.check()
-            return self._pass(images)
-        result = torch.empty((n, scale * rows, scale * columns))
+            return self._pass(images, with_error)
+        result = torch.empty((1 + with_error, n, scale * rows, scale * columns))
         for tile in parts:
             monitor.check()
-            enlarged = self._pass(images[:, tile.seen[0], tile.seen[1]])
-            top, left = (scale * (kept.start - seen.start) for kept, seen in zip(tile.kept, tile.seen, strict=True))
-            height, width = (scale * (kept.stop - kept.start) for kept in tile.kept)
-            row, column = scale * tile.kept[0].start, scale * tile.kept[1].start
-            inside = enlarged[:, top : top + height, left : left + width]
-            result[:, row : row + height, column : column + width] = inside.cpu()
+            inside, place = tile.scaled(scale)
+            result[place] = self._pass(images[:, tile.seen[0], tile.seen[1]], with_error)[inside].cpu()
         return result
 
-    def _pass(self, images: Tensor) -> Tensor:
+    def _pass(self, images: Tensor, with_error: bool) -> Tensor:
         batch = images[:, None].to(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            return self.network(batch)[:, 0].float()
+            made = self.network.with_error(batch) if with_error else (self.network(batch),)
+            return torch.stack([one[:, 0].float() for one in made])
 
     def _shrink(self, failed_pixels: int, slice_pixels: int, reason: str) -> None:
         """After ``failed_pixels`` in one pass did not fit: half of that, or the CPU, or the end."""
@@ -227,6 +262,13 @@ class Run:
             raise MemoryError(f"not enough memory even for a small part of a slice: {reason.splitlines()[0]}")
 
 
+def _on_grid(images: Tensor, rows: int, columns: int) -> Tensor:
+    """``(n, r, c)`` images over the same field of view on another grid, without going below or above their values."""
+    if images.shape[-2:] == (rows, columns):
+        return images
+    return torch.nn.functional.interpolate(images[:, None], (rows, columns), mode="bilinear")[:, 0]
+
+
 def _out_of_memory(error: RuntimeError) -> bool:
     text = str(error)
     return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
@@ -238,6 +280,14 @@ class Tile:
 
     seen: tuple[slice, slice]
     kept: tuple[slice, slice]
+
+    def scaled(self, scale: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """What to keep, ``scale`` times as fine: within what the network made of this tile, and in the whole slice."""
+        starts = [scale * (kept.start - seen.start) for kept, seen in zip(self.kept, self.seen, strict=True)]
+        sizes = [scale * (kept.stop - kept.start) for kept in self.kept]
+        inside = (slice(start, start + size) for start, size in zip(starts, sizes, strict=True))
+        place = (slice(scale * kept.start, scale * kept.stop) for kept in self.kept)
+        return (..., *inside), (..., *place)
 
 
 def smallest_pass(radius: int) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parents[2] / "weights"
+ERROR_PREFIX = "error."  # of the error head's tensors, beside the network's in one file
 
 
 class ModelError(RuntimeError):
@@ -66,8 +67,22 @@ class ModelCard:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"the model card {path} cannot be used ({error!r}); reinstall DURNSuperRes") from error
 
+    @property
+    def error_head(self) -> Mapping[str, Any] | None:
+        """Architecture, training and calibration of the error head in the same file; None for a model without one."""
+        return self.details.get("error_head")
+
     def load_state_dict(self) -> dict[str, Tensor]:
-        """The tensors, after the file's hash was found right; loads tensors only, never code.
+        """The network's tensors, as :meth:`load_tensors` without those of the error head."""
+        return {name: tensor for name, tensor in self.load_tensors().items() if not name.startswith(ERROR_PREFIX)}
+
+    def load_error_head(self) -> dict[str, Tensor]:
+        """The error head's tensors, as :meth:`load_tensors`, their prefix taken off."""
+        own = {name: tensor for name, tensor in self.load_tensors().items() if name.startswith(ERROR_PREFIX)}
+        return {name.removeprefix(ERROR_PREFIX): tensor for name, tensor in own.items()}
+
+    def load_tensors(self) -> dict[str, Tensor]:
+        """All tensors, after the file's hash was found right; loads tensors only, never code.
 
         Raises:
             ModelError: a missing, truncated or altered file, or one of something else than tensors.

@@ -195,11 +195,19 @@ class Durn(nn.Module):
         self.reconstruct = nn.Conv2d(width, 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.image_of(self.features(x), x)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Deep and shallow features together: ``(n, 1, rows, columns)`` to ``(n, channels[0], rows, columns)``."""
         shallow = self.initial(x)
         deep, links = shallow, None
         for urn in self.urns:
             deep, links = urn(deep, links)
-        out = self.reconstruct(self.upsample(deep + shallow))
+        return deep + shallow
+
+    def image_of(self, features: Tensor, x: Tensor) -> Tensor:
+        """The image ``(n, 1, scale*rows, scale*columns)`` from :meth:`features` of the input ``x``."""
+        out = self.reconstruct(self.upsample(features))
         if self.config.bicubic_skip:
             out = out + bicubic_enlargement(x, self.config.scale)
         return out

@@ -28,6 +28,16 @@
     divider.addEventListener("lostpointercapture", () => divider.removeEventListener("pointermove", move), { once: true });
   });
 
+  let pointed = 0;
+  document.addEventListener("pointermove", (event) => {
+    const now = performance.now();
+    const view = event.target.closest?.("#view-result, #view-original");
+    if (!view || event.buttons || now - pointed < 80) return;
+    pointed = now;
+    const area = view.getBoundingClientRect();
+    window.trame.trigger("point", [(event.clientX - area.left) / area.width, (event.clientY - area.top) / area.height]);
+  });
+
   const upload = (file) => {
     if (!file) return;
     const request = new XMLHttpRequest();
