@@ -14,7 +14,13 @@ import pytest
 import layout
 
 TESTING = Path(__file__).resolve().parents[1]
-WITHOUT_CHECKOUT = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib"), "QT_QPA_PLATFORM": "offscreen"}
+DATA = os.environ.get("DURN_DATA", str(TESTING.parents[1] / "shared" / "data"))
+WITHOUT_CHECKOUT = {
+    **os.environ,
+    "PYTHONPATH": sysconfig.get_path("purelib"),
+    "QT_QPA_PLATFORM": "offscreen",
+    "DURN_DATA": DATA,
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,7 @@ def test_the_installed_module_passes_the_tests_of_the_module(installed: Path, tm
         "[pytest]\npythonpath = DURNSuperRes Testing\naddopts = --import-mode=importlib"
     )
     tests = [f"Testing/desktop/{name}.py" for name in ("test_module", "test_batch_script")]
-    result = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], tmp_path)
+    result = run(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *tests], tmp_path)
     assert result.returncode == 0, result.stdout
-    assert " skipped" not in result.stdout
+    skipped = [line for line in result.stdout.splitlines() if line.startswith("SKIPPED")]
+    assert all("the real images are not at" in line for line in skipped), skipped

@@ -80,7 +80,8 @@ enlargement.""",
     "No better": """Means over patients, and bias, limits and ejection fractions over all slices; what is not in this
 list is better on average, if not in every patient. Of a cine as stored, the flicker is in [Time](#time).""",
     "Checklist": """The items of CLAIM, the *Checklist for Artificial Intelligence in Medical Imaging*, 2024 update
-(A. S. Tejani et al., Radiology: Artificial Intelligence 6 (2024) e240300), in own words.""",
+(A. S. Tejani et al., Radiology: Artificial Intelligence 6 (2024) e240300), by its numbers and sections, in own
+words.""",
 }
 
 LIMITS = """## What this does not show

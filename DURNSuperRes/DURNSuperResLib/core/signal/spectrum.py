@@ -29,6 +29,7 @@ HANN_LINES = 1.5  # lines that share a sample under a Hann window
 RAYLEIGH = 6.25  # dB: standard deviation of the median level of n independent lines, times the root of n
 HIGH = 90  # percentile of the levels beyond a step, which must not rise again
 STATED_REACH = 0.015  # of all lines: how far from a stated edge its step may lie
+ODD = 1  # lines by which the count may be too high; one line less that holds signal costs more than ten empty ones
 FLAT_TAIL, FLATTER = 3.0, 0.5  # dB; of the slope before: what is beyond a stated edge without a step
 FALLING = -15.0  # dB over all lines
 SURROUNDINGS = 3  # lines on either side of an edge within which it is looked for again
@@ -180,7 +181,7 @@ def band_along(slices: NDArray, axis: int, stated: Sequence[float] = ()) -> Band
         return Band(max(borne_out), stated=True) if borne_out else Band(size)
     lines, border = _counted(slices, axis, edge)
     nearest = round(min(stated, key=lambda number: abs(number - lines), default=0))
-    if abs(nearest - lines) <= STATED_REACH * size:
+    if lines - ODD <= nearest <= lines + STATED_REACH * size:
         return Band(nearest, border, stated=True)
     return Band(min(lines, size), border)
 
