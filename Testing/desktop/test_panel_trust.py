@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,9 @@ def test_the_panel_says_how_far_the_result_can_be_trusted(panel: Any, desktop: D
     panel.ui.applyButton.click()
     text, details = panel.ui.summaryLabel.text, panel.ui.detailsLabel.text
     output = panel._parameterNode.outputVolume
-    assert text == "What was measured is kept."
+    within = r"90 % of the pixels are within [\d.]+ of what a finer scan would show, at rims within [\d.]+\."
+    assert re.fullmatch(rf"What was measured is kept\. {within}", text)
+    assert f"Error bars: {output.GetAttribute('DURNSuperRes.Within')}" in details
     assert "dB" not in text
     assert output.GetAttribute("DURNSuperRes.Consistency") in details
     assert "Model: durn-" in details
@@ -59,6 +62,12 @@ def test_what_was_kept_is_said_and_one_warning_that_matters(words: Any, result: 
     assert words.summary(slicer.vtkMRMLScalarVolumeNode()) == ""
 
 
+def test_an_image_without_error_bars_is_said_to_have_none(words: Any, result: slicer.vtkMRMLScalarVolumeNode) -> None:
+    result.SetAttribute("DURNSuperRes.NoErrorBars", "the modality is CT, not MR")
+    assert "There are no error bars for such an image." in words.summary(result)
+    assert "Error bars: the modality is CT, not MR" in words.details(result)
+
+
 def test_the_uncertainty_lies_over_the_result_and_not_over_the_original(panel: Any, small_sax: Any) -> None:
     panel._parameterNode.inputVolume = small_sax
     panel.ui.uncertaintyCheckBox.click()
@@ -66,7 +75,7 @@ def test_the_uncertainty_lies_over_the_result_and_not_over_the_original(panel: A
     panel.ui.applyButton.click()
     output = panel._parameterNode.outputVolume
     assert output.GetAttribute("DURNSuperRes.BestQuality") == "true"
-    assert "uncertainty map shows where" in panel.ui.summaryLabel.text
+    assert "of what a finer scan would show" in panel.ui.summaryLabel.text
     uncertainty = output.GetNodeReference("DURNSuperRes.Uncertainty")
     panel.ui.sideBySideButton.click()
     before, after = (logic.GetSliceCompositeNode() for logic in panel.comparePanel.comparison._logics())

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 from ..scene.provenance import ATTRIBUTE_PREFIX
 from ..scene.sequences import sequence_of
 from ..scene.trust import INSIDE
-from ..scene.uncertainty import uncertainty_of
+from ..scene.uncertainty import WITHDRAWN
 from .status import RunStatus
 
 WEIGHTIEST = ("modality", "sequence")  # another kind of image matters more than another size of pixel
@@ -49,14 +49,15 @@ def details(output: slicer.vtkMRMLNode) -> str:
         (_("Model"), _stated(output, "Model") or _stated(output, "Method")),
         (_("Pixels"), _stated(output, "Resolution")),
         (_("Consistency"), _stated(output, "Consistency")),
+        (_("Error bars"), _stated(output, "Within") or _stated(output, WITHDRAWN)),
         (_("Domain"), _stated(output, "Domain")),
     )
     return "\n".join(_("{name}: {value}").format(name=name, value=value) for name, value in lines if value)
 
 
-def percent(share: float) -> str:
-    """Per cent in one digit that counts: "0.02 %", "1 %", "10 %"."""
-    return _("{share} %").format(share=f"{float(f'{share:.1g}'):g}")
+def percent(share: float, digits: int = 1) -> str:
+    """Per cent in so many digits that count: "0.02 %", "1 %", "10 %"."""
+    return _("{share} %").format(share=_rounded(share, digits))
 
 
 def _kept(output: slicer.vtkMRMLNode) -> str:
@@ -72,7 +73,12 @@ def _kept(output: slicer.vtkMRMLNode) -> str:
 
 
 def _doubt(output: slicer.vtkMRMLNode) -> str:
-    return "" if uncertainty_of(output) is None else _("The uncertainty map shows where detail was guessed.")
+    body, rims, level = (_stated(output, name) for name in ("WithinBody", "WithinRims", "WithinLevel"))
+    if not body or not rims or not level:
+        return _("There are no error bars for such an image.") if _stated(output, WITHDRAWN) else ""
+    return _("{share} of the pixels are within {body} of what a finer scan would show, at rims within {rims}.").format(
+        share=percent(100 * float(level), 2), body=_rounded(float(body), 2), rims=_rounded(float(rims), 2)
+    )
 
 
 def _warning(output: slicer.vtkMRMLNode) -> str:
@@ -82,6 +88,10 @@ def _warning(output: slicer.vtkMRMLNode) -> str:
     findings = found.split("; ")
     first = next((text for word in WEIGHTIEST for text in findings if word in text), findings[0])
     return _("Take care: {finding}.").format(finding=first)
+
+
+def _rounded(value: float, digits: int) -> str:
+    return f"{float(f'{value:.{digits}g}'):g}"
 
 
 def _stated(output: slicer.vtkMRMLNode, name: str) -> str:

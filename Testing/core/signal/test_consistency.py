@@ -93,11 +93,8 @@ def test_keeping_moves_towards_a_truth_whose_kspace_was_truncated(data: Path) ->
         assert psnr(held, truth) > psnr(plain, truth)
 
 
-def test_the_mean_over_orientations_keeps_it_and_the_spread_has_nothing_in_the_band(heart_slices: NDArray) -> None:
+def test_the_mean_over_orientations_keeps_it_too(heart_slices: NDArray) -> None:
     slices = heart_slices[:2, :, 4:-9]
     measured = Measured.of([slices], "40x30")
-    result = enlarge(slices, Upscaling(best_quality=True, uncertainty=True, acquired="40x30"))
+    result = enlarge(slices, Upscaling(best_quality=True, acquired="40x30"))
     assert deviation(result.image, slices, 2, measured) < ROUNDING
-    assert result.spread is not None
-    assert result.spread.shape == result.image.shape
-    assert result.spread.min() >= 0

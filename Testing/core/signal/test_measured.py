@@ -76,13 +76,13 @@ def test_the_network_sees_what_was_measured_and_no_more(truths: NDArray, monkeyp
     """Recorded in the network itself: the input is the measured matrix, at whatever size it is stored."""
     stored = np.abs(interpolated(truths[:2], (0.5, 0.65))).astype(np.float32)
     seen: list[NDArray] = []
-    run = FusedDurn.__call__
+    run = FusedDurn.with_error
 
-    def recording(network: FusedDurn, images: torch.Tensor) -> torch.Tensor:
+    def recording(network: FusedDurn, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         seen.append(images.float().numpy().copy())
         return run(network, images)
 
-    monkeypatch.setattr(FusedDurn, "__call__", recording)
+    monkeypatch.setattr(FusedDurn, "with_error", recording)
     measured = Measured.of([stored])
     result = upscale_slices(stored, measured=measured)
     assert result.shape == (2, 512, 512)

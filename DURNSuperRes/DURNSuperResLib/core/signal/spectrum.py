@@ -29,8 +29,8 @@ HANN_LINES = 1.5  # lines that share a sample under a Hann window
 RAYLEIGH = 6.25  # dB: standard deviation of the median level of n independent lines, times the root of n
 HIGH = 90  # percentile of the levels beyond a step, which must not rise again
 STATED_REACH = 0.015  # of all lines: how far from a stated edge its step may lie
-ODD = 1  # lines by which the count may be too high; one line less that holds signal costs more than ten empty ones
 FLAT_TAIL, FLATTER = 3.0, 0.5  # dB; of the slope before: what is beyond a stated edge without a step
+ERRORS = 3.0  # standard errors by which a slope may be steeper than it seems
 FALLING = -15.0  # dB over all lines
 SURROUNDINGS = 3  # lines on either side of an edge within which it is looked for again
 DEEPEST = 9.0  # dB that a line may be below the band and count: the outermost one is by 3 to 6, having one sign
@@ -136,9 +136,11 @@ class Spectrum:
         line, reach = round(edge), max(GAP, round(STATED_REACH * self.last))
         if line < LOWEST_EDGE * self.last or line > self.last - FEWEST - GAP:
             return False
-        near = range(line - reach, min(line + reach, self.last - FEWEST - GAP))
-        steps = [(n, step) for n in near if (step := self.step_at(n)).exceeds(STATED_STEP)]
-        return any(not self._rises_beyond(n, step) for n, step in steps) or self.has_floor_beyond(line)
+        around = range(line - 2 * reach, min(line + 2 * reach, self.last - FEWEST - GAP))
+        steps = {n: self.step_at(n) for n in around}
+        highest = max(steps, key=lambda n: steps[n].height)
+        here = abs(highest - edge) <= reach and steps[highest].exceeds(STATED_STEP)
+        return (here and not self._rises_beyond(highest, steps[highest])) or self.has_floor_beyond(line)
 
     def _rises_beyond(self, line: int, step: Step) -> bool:
         """Whether signal comes again beyond a step, as beyond a zero of a shape's spectrum."""
@@ -146,11 +148,13 @@ class Spectrum:
 
     def has_floor_beyond(self, line: int) -> bool:
         """Whether the level falls before a line and is flat beyond it."""
-        if line > self.last - FEWEST - GAP:
+        if line > self.last - self.width - GAP:
             return False
         before, beyond = np.arange(line - 2 * self.width, line), np.arange(line + GAP, self.last + 1)
         (falling, inner), (floor, outer) = (np.polyfit(n, self.level[n], 1) for n in (before, beyond))
-        flat = -floor * len(beyond) <= FLAT_TAIL and floor >= FLATTER * falling
+        scatter = max(float(np.std(self.level[beyond] - outer - floor * beyond)), self.noise)
+        error = scatter / (np.std(beyond) * float(np.sqrt(len(beyond))))
+        flat = (ERRORS * error - floor) * len(beyond) <= FLAT_TAIL and floor >= FLATTER * falling
         return bool(flat and falling * self.last < FALLING and inner + falling * line >= outer + floor * line)
 
 
@@ -181,7 +185,7 @@ def band_along(slices: NDArray, axis: int, stated: Sequence[float] = ()) -> Band
         return Band(max(borne_out), stated=True) if borne_out else Band(size)
     lines, border = _counted(slices, axis, edge)
     nearest = round(min(stated, key=lambda number: abs(number - lines), default=0))
-    if lines - ODD <= nearest <= lines + STATED_REACH * size:
+    if lines <= nearest <= lines + STATED_REACH * size:  # one line less costs more than ten empty ones
         return Band(nearest, border, stated=True)
     return Band(min(lines, size), border)
 
