@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,9 +184,9 @@ def band_along(slices: NDArray, axis: int, stated: Sequence[float] = ()) -> Band
     if edge is None:
         borne_out = [round(lines) for lines in stated if lines < size and spectrum.bears_out(lines / 2)]
         return Band(max(borne_out), stated=True) if borne_out else Band(size)
-    lines, border = _counted(slices, axis, edge)
+    lines, border, exact = _counted(slices, axis, edge)
     nearest = round(min(stated, key=lambda number: abs(number - lines), default=0))
-    if lines <= nearest <= lines + STATED_REACH * size:  # one line less costs more than ten empty ones
+    if 0 <= nearest - lines <= (1 if exact else STATED_REACH * size):  # fewer would lose what holds signal
         return Band(nearest, border, stated=True)
     return Band(min(lines, size), border)
 
@@ -202,8 +203,9 @@ def signal_lines(slices: NDArray, axis: int) -> int:
     return min(band_along(slices, axis).lines, next(floors, size)) // 2 * 2
 
 
-def _counted(slices: NDArray, axis: int, edge: int) -> tuple[int, Border]:
-    """Number of lines within an edge that is known to a few lines, and the border, from spectra without a window.
+def _counted(slices: NDArray, axis: int, edge: int) -> tuple[int, Border, bool]:
+    """Number of lines within an edge that is known to a few lines, the border, and whether the number is exact but for
+    an odd one, which counts as one less; from spectra without a window.
 
     A window would smear the edge. Without one, an image that is not periodic has a step at its border, whose spectrum
     reaches beyond the edge; if that of its mirrored continuation reaches there much less, it is not.
@@ -213,9 +215,9 @@ def _counted(slices: NDArray, axis: int, edge: int) -> tuple[int, Border]:
         np.concatenate([slices, np.flip(slices, axis)], axis), axis, 2 * (edge + SURROUNDINGS)
     )
     if smaller_tail < LESS_TAIL * tail:
-        return _last_line(mirrored, 2 * edge, 2 * SURROUNDINGS)[0] + 1, "mirrored"
-    last, partly = _last_line(level, edge, SURROUNDINGS)
-    return 2 * last if partly else 2 * (last + 1), "periodic"  # an even number's outermost line has one sign only
+        return _last_line(mirrored, 2 * edge, 2 * SURROUNDINGS).number + 1, "mirrored", False
+    last = _last_line(level, edge, SURROUNDINGS)
+    return 2 * (last.number + last.more), "periodic", last.deep
 
 
 def _unwindowed(slices: NDArray, axis: int, beyond: int) -> tuple[NDArray[np.float64], float]:
@@ -227,8 +229,18 @@ def _unwindowed(slices: NDArray, axis: int, beyond: int) -> tuple[NDArray[np.flo
     return _decibels(power), float(power[..., beyond:].sum() / power.sum())
 
 
-def _last_line(level: NDArray[np.float64], edge: int, reach: int) -> tuple[int, bool]:
-    """The last line within ``reach`` of ``edge`` that holds signal, and whether with half of its power."""
+class _Last(NamedTuple):
+    """The last line that holds signal, whether the next one belongs to it, and whether the floor is far below: an even
+    number's outermost line has one sign only, 3 to 6 dB less, and may count as the last one or as the next.
+    """
+
+    number: int
+    more: bool
+    deep: bool
+
+
+def _last_line(level: NDArray[np.float64], edge: int, reach: int) -> _Last:
+    """The last line within ``reach`` of ``edge``."""
     width = _width(level)
     inside, beyond = np.arange(edge - reach - width, edge - reach), np.arange(edge + reach, len(level))[:width]
     before, after = (float(np.polyval(np.polyfit(lines, level[lines], 1), edge)) for lines in (inside, beyond))
@@ -236,7 +248,9 @@ def _last_line(level: NDArray[np.float64], edge: int, reach: int) -> tuple[int, 
     fall = np.clip((before - level[edge - reach : edge + reach + 1]) / deep, 0, 1)
     cost = [np.sum(fall[:n] ** 2) + np.sum((1 - fall[n:]) ** 2) for n in range(1, len(fall))]  # of n lines inside
     last = edge - reach + int(np.argmin(cost))
-    return last, bool(before - level[last] > deep / 6)
+    if before - after > 2 * DEEPEST:
+        return _Last(last, bool(level[last + 1] > after + DEEPEST), True)
+    return _Last(last, bool(before - level[last] <= deep / 6), False)
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
