@@ -186,7 +186,7 @@ def band_along(slices: NDArray, axis: int, stated: Sequence[float] = ()) -> Band
         return Band(max(borne_out), stated=True) if borne_out else Band(size)
     lines, border, exact = _counted(slices, axis, edge)
     nearest = round(min(stated, key=lambda number: abs(number - lines), default=0))
-    if 0 <= nearest - lines <= (1 if exact else STATED_REACH * size):  # fewer would lose what holds signal
+    if 0 <= nearest - lines <= 1 or (not exact and abs(nearest - lines) <= STATED_REACH * size):
         return Band(nearest, border, stated=True)
     return Band(min(lines, size), border)
 
@@ -250,7 +250,7 @@ def _last_line(level: NDArray[np.float64], edge: int, reach: int) -> _Last:
     last = edge - reach + int(np.argmin(cost))
     if before - after > 2 * DEEPEST:
         return _Last(last, bool(level[last + 1] > after + DEEPEST), True)
-    return _Last(last, bool(before - level[last] <= deep / 6), False)
+    return _Last(last, bool(before - level[last] <= deep / 6), before - after > DEEPEST)
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
