@@ -25,6 +25,7 @@ from ..upscaling import Upscaling
 from .error_bars import ErrorBars
 from .error_head import ErrorHead, ErrorHeadConfig
 from .fused import FusedDurn
+from .grids import after, before
 from .models import ModelCard, ModelError
 from .network import Durn, DurnConfig
 
@@ -217,10 +218,9 @@ class Run:
         self, slices: Tensor, steps: Steps, monitor: Monitor, with_error: bool
     ) -> tuple[Tensor, Tensor | None]:
         """The slices enlarged, with the steps before and after the network; and the errors to be expected."""
-        there = steps.mapped(lambda matrix: torch.tensor(matrix, device=self.device))
-        seen = there.before(slices.to(self.device))
+        seen = before(steps, slices.to(self.device))
         made = self._through_network(seen, monitor, with_error).to(self.device)
-        enlarged = there.after(made[0], seen)
+        enlarged = after(steps, made[0], seen)
         return enlarged, _on_grid(made[1], *enlarged.shape[-2:]) if with_error else None
 
     def _through_network(self, images: Tensor, monitor: Monitor, with_error: bool) -> Tensor:
