@@ -121,6 +121,8 @@ class Measured:
     def band_of(self, images: NDArray, scale: int = 1) -> Floats:
         """What was measured, ``(..., *lines)``, in slices ``(..., scale*rows, scale*columns)``."""
         values = floats(images)
+        if values.shape[-2:] == self.lines:
+            return values
         axes = (self.rows, self.columns)
         matrices = (resampling(scale * axis.stored, axis.lines, axis.border, values.dtype) for axis in axes)
         return separable(values, *matrices)
