@@ -26,7 +26,7 @@ from .error_bars import ErrorBars
 from .error_head import ErrorHead, ErrorHeadConfig
 from .fused import FusedDurn
 from .grids import after, before
-from .models import ModelCard, ModelError
+from .models import ModelCard, ModelError, model_for
 from .network import Durn, DurnConfig
 from .processor import has_bfloat16
 
@@ -94,6 +94,17 @@ def _fastest(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16() else torch.float32
 
 
+def prepare(how: Upscaling) -> None:
+    """Make the network ready that a run with these options would load first. Raises as :func:`~..engine.enlarge`."""
+    _ready(model_for(how.scale, how.model), how)
+
+
+def _ready(card: ModelCard, how: Upscaling) -> tuple[FusedDurn, torch.device, torch.dtype]:
+    device = resolve_device(how.device)
+    dtype = resolve_precision(how.precision, device)
+    return _network(card, device, dtype), device, dtype
+
+
 def _network(card: ModelCard, device: torch.device, dtype: torch.dtype) -> FusedDurn:
     key = (card.path, card.sha256, device, dtype)
     if key not in _loaded:
@@ -144,9 +155,7 @@ def run_model(
     Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. ``bars`` receive the errors to be
     expected, where the model has an error head. Raises as :func:`~..engine.enlarge`.
     """
-    where = resolve_device(how.device)
-    dtype = resolve_precision(how.precision, where)
-    network = _network(card, where, dtype)
+    network, where, dtype = _ready(card, how)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
     _log_once(f"{card.name} on {run.place}")
     monitor.announce(f"{card.name} on {run.place}")
