@@ -138,7 +138,10 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObservers()
 
     def enter(self):
+        from DURNSuperResLib.panel.install import prepare_network
+
         self.initializeParameterNode()
+        self.runner.prepare_when_idle(prepare_network)
 
     def exit(self):
         self.setParameterNode(None)

@@ -6,10 +6,12 @@ Each command imports what it needs when it runs, so ``--help`` and wrong usage a
 from __future__ import annotations
 
 import argparse
+import atexit
 import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,8 +26,29 @@ from .version import NOTICE, __version__
 VIEWER_PACKAGES = ("aiohttp", "PIL", "trame_client", "trame_rca", "trame_server")
 
 
+def command_and_leave() -> None:
+    """Entry of the installed command: :func:`command`, and the end of the process with its exit code."""
+    leave(command())
+
+
+def leave(code: int) -> None:
+    """End the process without taking it to pieces first, which takes longer with torch and VTK than a slice does.
+
+    What is registered for the end (``atexit``) is done all the same, and threads that still work are waited for.
+    """
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # nobody reads what is written; Python says so in its own way
+        sys.exit(code)
+    os._exit(code)
+
+
 def command() -> int:
-    """Entry of the installed command: :func:`main`, with native libraries' own messages off the terminal.
+    """:func:`main`, with native libraries' own messages off the terminal.
 
     ITK and VTK write reports of failures to the process's standard error, beside the one line that says what was wrong.
     """
@@ -289,4 +312,4 @@ def _add_evidence(commands: argparse._SubParsersAction) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command())
+    command_and_leave()

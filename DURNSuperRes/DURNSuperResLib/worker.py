@@ -6,6 +6,7 @@ runs here must touch neither MRML nodes nor Qt; only the calling thread does.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 PUMP_SECONDS = 0.03  # waiting, not spinning, releases the interpreter to the worker
+
+logger = logging.getLogger(__name__)
 
 
 class Worker:
@@ -50,6 +53,18 @@ class Worker:
         finally:
             self._waiting = False
 
+    def prepare(self, compute: Callable[[], None]) -> None:
+        """Do ``compute()`` on the worker's thread before the next run, which waits for it; nobody does meanwhile.
+
+        What it raises is only logged.
+        """
+        self._executor.submit(compute).add_done_callback(_log_failure)
+
     def close(self) -> None:
         """Take no more computations; one under way ends in its own time."""
         self._executor.shutdown(wait=False)
+
+
+def _log_failure(job: Future[None]) -> None:
+    if error := job.exception():
+        logger.debug("preparing failed: %s", error)

@@ -273,3 +273,11 @@ def test_no_scheduler_is_one_line(three: Path, tmp_path: Path, capsys: pytest.Ca
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         assert main([*arguments, "--dask", "tcp://127.0.0.1:1"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_local_worker_keeps_freed_memory_and_leaves_ctrl_c_to_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(cluster_module, "keep_freed_memory", lambda: done.append("keeps"))
+    monkeypatch.setattr(signal, "signal", lambda number, action: done.append(f"{number.name} {action.name}"))
+    cluster_module.dask_setup(None)  # type: ignore[arg-type]
+    assert sorted(done) == ["SIGINT SIG_IGN", "keeps"]

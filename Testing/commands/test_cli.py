@@ -323,3 +323,28 @@ def test_a_calibration_that_is_off_fails() -> None:
     _calibrate(results(0.0))
     with pytest.raises(ValueError, match="A x2 bicubic"):
         _calibrate(results(0.02))
+
+
+LEAVE = """
+import atexit, threading, time
+from DURNSuperResLib.cli import leave
+class Kept:
+    def __del__(self): print("taken to pieces")
+kept = Kept()
+atexit.register(print, "registered")
+print("said")
+{more}
+leave(3)
+"""
+WORKING = "threading.Thread(target=lambda: (time.sleep(0.2), print('worked'))).start()"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [("", ["said", "registered"]), (WORKING, ["said", "worked", "registered", "taken to pieces"])],
+    ids=["alone", "with a thread"],
+)
+def test_the_process_ends_at_once_with_all_that_is_registered_and_said(more: str, said: list[str]) -> None:
+    result = subprocess.run([sys.executable, "-c", LEAVE.format(more=more)], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (3, "")
+    assert result.stdout.split("\n") == [*said, ""]

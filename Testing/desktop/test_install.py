@@ -14,9 +14,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from desktop.standin import Desktop, choose
+from DURNSuperResLib import upscale_slices
 
 PRINTS = "import sys, time\nprint('Collecting', *sys.argv[1:], flush=True)\n"
 
@@ -199,3 +201,18 @@ def test_a_torch_in_use_needs_a_restart(
     with pytest.raises(install.InstallError, match="Restart Slicer and press Apply again"):
         install.ensure_torch()
     assert [command[2:4] for command in commands] == [["pip", "uninstall"], ["light_the_torch", "install"]]
+
+
+def test_what_is_made_ready_is_the_network_of_the_first_run(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    inference = importlib.import_module("DURNSuperResLib.core.network.inference")
+    monkeypatch.setattr(inference, "_loaded", {})
+    monkeypatch.setattr(install, "torch_problem", str)
+    install.prepare_network()
+    (ready,) = inference._loaded.values()
+    upscale_slices(np.eye(32)[None], 2)
+    assert list(inference._loaded.values()) == [ready]
+
+
+@pytest.mark.usefixtures("missing")
+def test_without_torch_nothing_is_made_ready(install: Any) -> None:
+    install.prepare_network()

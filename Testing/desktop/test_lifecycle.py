@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import queue
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,6 +26,11 @@ def at(desktop: Desktop, moment: int, act: Callable[[], object]) -> None:
     """Do something once, at some turn of the event loop."""
     turns = iter(range(moment + 1))
     desktop.app.pumped.append(lambda: next(turns, None) == moment and act())
+
+
+def room(name: str) -> Any:
+    """A module of the panel's, as the desktop of this test has it."""
+    return importlib.import_module(f"DURNSuperResLib.panel.{name}")
 
 
 def ids(scene: slicer.vtkMRMLScene) -> set[str]:
@@ -93,6 +101,29 @@ def test_another_module_may_be_chosen_meanwhile(small: Any, desktop: Desktop, mo
     small.enter()
     assert small._parameterNode.outputVolume.GetName().startswith("small bicubic x2")
     assert small.ui.applyButton.text == "Apply"
+
+
+def test_the_network_is_made_ready_once_when_the_window_is_idle(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = queue.SimpleQueue[str]()
+    monkeypatch.setattr(room("install"), "prepare_network", lambda: prepared.put(threading.current_thread().name))
+    monkeypatch.setattr(room("runner"), "IDLE_MILLISECONDS", 0)
+    panel.enter()
+    panel.enter()
+    assert prepared.empty()  # the window is drawn first
+    QtCore.QCoreApplication.processEvents()
+    assert prepared.get(timeout=10).startswith("DURNSuperRes")
+    QtCore.QCoreApplication.processEvents()
+    assert panel.runner.call(prepared.empty)
+
+
+def test_a_panel_that_has_gone_makes_nothing_ready(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[int] = []
+    monkeypatch.setattr(room("install"), "prepare_network", lambda: prepared.append(1))
+    monkeypatch.setattr(room("runner"), "IDLE_MILLISECONDS", 0)
+    panel.enter()
+    panel.cleanup()
+    QtCore.QCoreApplication.processEvents()
+    assert not prepared
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

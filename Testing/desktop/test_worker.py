@@ -34,3 +34,14 @@ def test_a_failure_is_raised_where_the_result_is_awaited() -> None:
         worker.run(lambda: 1 // 0)
     assert not worker.busy
     worker.close()
+
+
+def test_a_run_waits_for_what_is_prepared_and_is_not_hindered_by_its_failure() -> None:
+    order: list[str] = []
+    worker = Worker(lambda: None)
+    worker.prepare(lambda: order.append("prepared"))
+    worker.prepare(lambda: 1 // 0)
+    assert not worker.busy
+    worker.run(lambda: order.append("run"))
+    assert order == ["prepared", "run"]
+    worker.close()

@@ -37,7 +37,8 @@ DOORS: dict[str, set[str]] = {
 FROM_CORE_TO_ITS_ROOMS = {"engine"}  # what lies in core and may build on the rooms within it
 
 HEAVY = {"torch", "slicer", "vtk", "vtkmodules", "qt", "SimpleITK", "pydicom"}
-RUNS_TORCH = {f"{PACKAGE}.core.network.{name}" for name in ("network", "error_head", "fused", "inference")}
+OF_TORCH = ("network", "error_head", "fused", "grids", "inference", "processor")
+RUNS_TORCH = {f"{PACKAGE}.core.network.{name}" for name in OF_TORCH}
 TAKES_NODES = ("scene", "panel.playing", "viewer", "evaluation.demo")
 READS_IMAGES = ("evaluation", "commands.evaluate")
 NEEDS_DESKTOP = tuple(

@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
+from ..core.network.memory import keep_freed_memory
 from .jobs import Job
 from .ledger import BatchError
 from .running import FAILED, Outcome, Outcomes, Plan, Work, run_job
@@ -84,8 +85,12 @@ def worker_options(plan: Plan, workers: int | None = None) -> list[dict[str, Any
 
 
 def dask_setup(_: Worker) -> None:
-    """Called by Dask in a local worker's main thread: Ctrl-C is for the client, which then stops the workers."""
+    """Called by Dask in a local worker's main thread, before its first job.
+
+    Ctrl-C is for the client, which then stops the workers. Freed memory is kept, as in the command's own process.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
 
 
 def _on_gpu(number: str) -> dict[str, Any]:

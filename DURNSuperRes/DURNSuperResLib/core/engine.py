@@ -7,7 +7,6 @@ bicubic works without it.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from .monitor import Announce, IsCancelled, Monitor, Progress
 from .network.ensemble import over_orientations
 from .network.error_bars import ErrorBars, Errors, factor_of
+from .network.memory import before_torch
 from .network.models import ModelCard, ModelError, model_for
 from .signal.intensity import IntensityMap
 from .signal.measured import Measured
@@ -111,8 +111,7 @@ def enlarge(
 def _durn(stack: NDArray, intensity: IntensityMap, measured: Measured, how: Upscaling, monitor: Monitor) -> Enlarged:
     card = model_for(how.scale, how.model)
     bars = _error_bars(card, intensity, how)
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that spins holds the core another one waits for
+    before_torch()
     from .network.inference import run_model  # torch comes in here and nowhere earlier
 
     distinct, place = _distinct(stack)

@@ -33,13 +33,14 @@ FAMILIES = ("bicubic", "kspace", "noise")  # degradations that error bars are ca
 
 
 def with_half_width(case: Case, scale: int, model: str = DEFAULT_MODEL) -> tuple[FloatArray, FloatArray]:
-    """The image that a run makes of a case, clipped to [0, 1], and the half-width of its 90 % interval, both on the
-    grid of the truth.
+    """The image that a run in float32 makes of a case, clipped to [0, 1], and the half-width of its 90 % interval, both
+    on the grid of the truth.
 
     Raises:
         ModelError: a model without error bars.
     """
-    how = Upscaling(scale=scale, model=model, uncertainty=True, keep_measured=case.measured is not None)
+    keep = case.measured is not None
+    how = Upscaling(scale=scale, model=model, precision="float32", uncertainty=True, keep_measured=keep)
     result = enlarge(case.low[None], how, measured=case.measured or Measured.whole(*case.low.shape))
     assert result.half_width is not None
     image, half_width = result.image[0], result.half_width[0]

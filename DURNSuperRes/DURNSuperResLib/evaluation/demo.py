@@ -15,14 +15,16 @@ import slicer
 from numpy.typing import NDArray
 
 from ..core.geometry import AXES, slice_axis, slices_back, slices_first, upscaled_ijk_to_ras
+from ..core.monitor import Monitor
 from ..core.signal.kspace import kspace_truncate
 from ..core.signal.phantom import SLICE_SPACING_MM, short_axis_phantom
 from ..core.signal.quality import psnr, ssim
+from ..core.upscaling import Upscaling
 from ..scene.app import current_scene
 from ..scene.nodes import VolumeError, axis_across, checked_voxels, ijk_to_ras_of
 from ..scene.storage import check_output, write_volume
 from ..scene.views import compare_picture
-from ..scene.volumes import upscale_volume
+from ..scene.volumes import enlarge_volume, upscale_volume
 
 OUTPUTS = ("acquired.nrrd", "truth.nrrd", "bicubic.nrrd", "durn.nrrd")
 PICTURE = "comparison.png"
@@ -59,7 +61,8 @@ def run_demo(
     acquired, truth = _phantom_nodes(scale) if source is None else _truncated_nodes(source, scale)
     axis = AXES[axis_across(truth)]  # the acquired volume's wider pixels could suggest another
     bicubic = upscale_volume(acquired, scale=scale, method="bicubic", slice_axis=axis)
-    durn = upscale_volume(acquired, scale=scale, method="durn", device=device, slice_axis=axis, progress=progress)
+    how = Upscaling(scale, "durn", device, "float32", slice_axis=axis)  # the same figures on every processor
+    durn = enlarge_volume(acquired, None, how, Monitor(progress))
     nodes = [acquired, truth, bicubic, durn]
     for node, name in zip(nodes, OUTPUTS, strict=True):
         write_volume(node, folder / name, overwrite=overwrite)

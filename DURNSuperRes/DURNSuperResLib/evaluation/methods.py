@@ -7,6 +7,7 @@ without that it takes the image as it is stored and keeps nothing, as for images
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ def _x8(image: FloatArray, scale: int, measured: Measured | None = None, model: 
 
 
 def _enlarged(image: FloatArray, measured: Measured | None, how: Upscaling) -> FloatArray:
-    found = measured or Measured.whole(*image.shape)
+    """In float32 on every machine, so that figures can be compared."""
+    found, how = measured or Measured.whole(*image.shape), replace(how, precision="float32")
     return enlarge(image[None], how, measured=found).image[0].astype(np.float64)
 
 

@@ -129,7 +129,7 @@ def _figures(error: FloatArray, order: FloatArray) -> tuple[float, float]:
 def _spread(case: Case, scale: int, model: str) -> FloatArray:
     """Standard deviation over the eight flips and rotations of a case: what error bars were before."""
     measured = case.measured or Measured.whole(*case.low.shape)
-    how = Upscaling(scale=scale, model=model, keep_measured=case.measured is not None)
+    how = Upscaling(scale=scale, model=model, precision="float32", keep_measured=case.measured is not None)
     images = []
     for flip, turns in ORIENTATIONS:
         seen = np.rot90(case.low, turns)

@@ -22,6 +22,9 @@ from typing import IO, Any
 import slicer
 from slicer.i18n import tr as _
 
+from ..core.network.memory import before_torch
+from ..core.upscaling import Upscaling
+
 LOWEST_TORCH = (2, 1)
 PUMP_SECONDS = 0.05
 LONGEST_LINE = 90
@@ -45,11 +48,22 @@ def torch_problem() -> str:
         return _("PyTorch {found} is too old; {needed} is needed.").format(
             found=_dotted(version), needed=_dotted(LOWEST_TORCH)
         )
+    before_torch()
     try:
         importlib.import_module("..core.network.inference", __package__)
     except Exception as error:  # a damaged library raises anything
         return _("PyTorch does not work: {reason}.").format(reason=_one_line(str(error)))
     return ""
+
+
+def prepare_network() -> None:
+    """Import torch and make the default network ready, so that the first run begins at once; nothing where torch cannot
+    be used, since *Apply* says why.
+    """
+    if not torch_problem():
+        from ..core.network.inference import prepare
+
+        prepare(Upscaling())
 
 
 def check_torch() -> None:

@@ -16,6 +16,7 @@ from ..core.monitor import Cancelled
 from ..worker import Worker
 from .status import RunStatus
 
+IDLE_MILLISECONDS = 500  # after the panel was entered, when it has been drawn
 OUR_OWN_END = 5201  # what the nested loop returns if nobody else has ended it
 
 
@@ -30,6 +31,7 @@ class Runner:
         self._show = show
         self._worker = Worker(self._let_events_through)
         self._cancelled = threading.Event()
+        self._prepared = False
         self.status: RunStatus | None = None
         self.closed = False
 
@@ -42,6 +44,12 @@ class Runner:
     def cancelling(self) -> bool:
         """Whether the run has been asked to stop."""
         return self._cancelled.is_set()
+
+    def prepare_when_idle(self, prepare: Callable[[], None]) -> None:
+        """Once in the panel's life, and when the window has time for it: ``prepare()`` on the worker's thread."""
+        if not self._prepared:
+            self._prepared = True
+            qt.QTimer.singleShot(IDLE_MILLISECONDS, lambda: None if self.closed else self._worker.prepare(prepare))
 
     def begin(self) -> RunStatus:
         """A new run begins."""

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from . import metaimage, nifti
 from .app import current_scene
-from .dicom import DicomError, plain_stack
 from .door import (
     InputError,
     check_complete,
@@ -105,6 +104,8 @@ def _new_node(name: str, voxels: NDArray, ijk_to_ras: NDArray) -> slicer.vtkMRML
 
 def _read_stack(folder: Path) -> slicer.vtkMRMLScalarVolumeNode:
     """A DICOM folder of one plain stack, by Slicer's reader."""
+    from .dicom.plain import DicomError, plain_stack  # with pydicom, which files do without
+
     try:
         files = plain_stack(folder)
     except DicomError as error:

@@ -52,7 +52,7 @@ def test_progress_and_announcements_are_those_of_one_run(heart_slices: NDArray) 
     steps: list[tuple[int, int]] = []
     told: list[str] = []
     monitor = Monitor(progress=lambda done, total: steps.append((done, total)), announce=told.append)
-    enlarge(heart_slices[:, :32, :32], Upscaling(best_quality=True), monitor=monitor)
+    enlarge(heart_slices[:, :32, :32], Upscaling(best_quality=True, precision="float32"), monitor=monitor)
     assert steps[-1] == (24, 24)
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
     assert told == ["durn-light-x2 on CPU, float32, 8 orientations"]

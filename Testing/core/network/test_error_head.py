@@ -76,7 +76,7 @@ def test_tiles_give_the_errors_of_the_whole_slice() -> None:
 
 def test_half_widths_have_the_units_of_the_image(heart_slices: NDArray) -> None:
     slices = heart_slices[:1, :48, :48].astype(np.float32)
-    how = Upscaling(uncertainty=True)
+    how = Upscaling(uncertainty=True, precision="float32")
     plain, scaled = enlarge(slices, how), enlarge(5 * slices + 1000, how)
     assert plain.half_width is not None
     assert scaled.half_width is not None

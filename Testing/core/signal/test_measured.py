@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from DURNSuperResLib import upscale_slices
 from DURNSuperResLib.core.network.fused import FusedDurn
+from DURNSuperResLib.core.network.grids import after, before
 from DURNSuperResLib.core.signal.degradation import INTERPOLATIONS, SHARES, interpolated
 from DURNSuperResLib.core.signal.kspace import resized
 from DURNSuperResLib.core.signal.measured import NO_STEPS, Axis, Measured
@@ -76,13 +78,13 @@ def test_the_network_sees_what_was_measured_and_no_more(truths: NDArray, monkeyp
     """Recorded in the network itself: the input is the measured matrix, at whatever size it is stored."""
     stored = np.abs(interpolated(truths[:2], (0.5, 0.65))).astype(np.float32)
     seen: list[NDArray] = []
-    run = FusedDurn.with_error
+    features = FusedDurn._features
 
-    def recording(network: FusedDurn, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def recording(network: FusedDurn, images: torch.Tensor) -> Any:
         seen.append(images.float().numpy().copy())
-        return run(network, images)
+        return features(network, images)
 
-    monkeypatch.setattr(FusedDurn, "with_error", recording)
+    monkeypatch.setattr(FusedDurn, "_features", recording)
     measured = Measured.of([stored])
     result = upscale_slices(stored, measured=measured)
     assert result.shape == (2, 512, 512)
@@ -98,24 +100,24 @@ def test_the_network_sees_what_was_measured_and_no_more(truths: NDArray, monkeyp
 def test_images_that_are_not_interpolated_reach_the_network_as_they_are() -> None:
     steps = Measured.whole(20, 30).steps(2, keep=False)
     assert steps == NO_STEPS
-    image = np.random.default_rng(0).random((2, 20, 30))
-    assert steps.before(image) is image
+    image = torch.rand(2, 20, 30)
+    assert before(steps, image) is image
 
 
 @pytest.mark.parametrize("border", ["periodic", "mirrored"])
 def test_what_the_network_adds_stays_and_the_band_is_exchanged(border: str) -> None:
     random = np.random.default_rng(0)
     measured = Measured(Axis(40, 25, "user", border), Axis(36, 24, "user", border))  # type: ignore[arg-type]
-    stored = random.random((40, 36)).astype(np.float32)
+    stored = torch.from_numpy(random.random((40, 36)).astype(np.float32))
     steps = measured.steps(3)
-    seen = steps.before(stored)
+    seen = before(steps, stored)
     made = random.random((75, 72)).astype(np.float32)
-    result = steps.after(made, seen)
+    result = after(steps, torch.from_numpy(made), seen).numpy()
     assert result.shape == (120, 108)
-    assert np.abs(measured.band_of(result, 3) - seen).max() < 1e-5
+    assert np.abs(measured.band_of(result, 3) - seen.numpy()).max() < 1e-5
     added = made - resized(resized(made, 25, 24, (border, border)), 75, 72, (border, border))  # type: ignore[arg-type]
-    alone = steps.after(added, np.zeros_like(seen))
-    assert np.abs(result - resized(seen, 120, 108, (border, border)) - alone).max() < 1e-4  # type: ignore[arg-type]
+    alone = after(steps, torch.from_numpy(added), torch.zeros_like(seen)).numpy()
+    assert np.abs(result - resized(seen.numpy(), 120, 108, (border, border)) - alone).max() < 1e-4  # type: ignore[arg-type]
 
 
 TRUTH = short_axis_phantom(2, slices=3, size=192).truth / 1000

@@ -25,8 +25,10 @@ from ..upscaling import Upscaling
 from .error_bars import ErrorBars
 from .error_head import ErrorHead, ErrorHeadConfig
 from .fused import FusedDurn
-from .models import ModelCard, ModelError
+from .grids import after, before
+from .models import ModelCard, ModelError, model_for
 from .network import Durn, DurnConfig
+from .processor import has_bfloat16
 
 logger = logging.getLogger(__name__)
 
@@ -73,14 +75,34 @@ def _cuda_problem() -> str | None:
 def resolve_precision(choice: str, device: torch.device) -> torch.dtype:
     """``auto`` or the name of a precision to a dtype that ``device`` computes in.
 
+    ``auto`` is float16 on CUDA, and on the CPU bfloat16 where the processor computes in it by itself: about 1.8 times
+    as fast as float32.
+
     Raises:
         ValueError: float16 on the CPU.
     """
     if choice == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
+        return _fastest(device)
     if choice == "float16" and device.type == "cpu":
         raise ValueError("float16 needs CUDA; on the CPU choose float32 or bfloat16")
     return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[choice]
+
+
+def _fastest(device: torch.device) -> torch.dtype:
+    if device.type == "cuda":
+        return torch.float16
+    return torch.bfloat16 if has_bfloat16() else torch.float32
+
+
+def prepare(how: Upscaling) -> None:
+    """Make the network ready that a run with these options would load first. Raises as :func:`~..engine.enlarge`."""
+    _ready(model_for(how.scale, how.model), how)
+
+
+def _ready(card: ModelCard, how: Upscaling) -> tuple[FusedDurn, torch.device, torch.dtype]:
+    device = resolve_device(how.device)
+    dtype = resolve_precision(how.precision, device)
+    return _network(card, device, dtype), device, dtype
 
 
 def _network(card: ModelCard, device: torch.device, dtype: torch.dtype) -> FusedDurn:
@@ -133,9 +155,7 @@ def run_model(
     Returns float32 ``(n, scale*rows, scale*columns)`` in the network's range. ``bars`` receive the errors to be
     expected, where the model has an error head. Raises as :func:`~..engine.enlarge`.
     """
-    where = resolve_device(how.device)
-    dtype = resolve_precision(how.precision, where)
-    network = _network(card, where, dtype)
+    network, where, dtype = _ready(card, how)
     run = Run(network, where, dtype, BATCH_PIXELS[where.type], LARGEST_PASS[where.type])
     _log_once(f"{card.name} on {run.place}")
     monitor.announce(f"{card.name} on {run.place}")
@@ -217,10 +237,9 @@ class Run:
         self, slices: Tensor, steps: Steps, monitor: Monitor, with_error: bool
     ) -> tuple[Tensor, Tensor | None]:
         """The slices enlarged, with the steps before and after the network; and the errors to be expected."""
-        there = steps.mapped(lambda matrix: torch.tensor(matrix, device=self.device))
-        seen = there.before(slices.to(self.device))
+        seen = before(steps, slices.to(self.device))
         made = self._through_network(seen, monitor, with_error).to(self.device)
-        enlarged = there.after(made[0], seen)
+        enlarged = after(steps, made[0], seen)
         return enlarged, _on_grid(made[1], *enlarged.shape[-2:]) if with_error else None
 
     def _through_network(self, images: Tensor, monitor: Monitor, with_error: bool) -> Tensor:

@@ -1,8 +1,9 @@
-"""Memory of a process that does nothing but upscale: what it keeps of what it frees, and the most that it held."""
+"""Memory of a process that upscales: what torch and the process keep of what they free, and the most that was held."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,6 +12,12 @@ from pathlib import Path
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 MOST_KEPT = 2**31 - 1  # bytes; the greatest value that mallopt takes
 LARGEST_KEPT = 2**30
+
+
+def before_torch() -> None:
+    """Set what torch looks at when it is imported, unless the user has set it otherwise."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages on Linux: page faults took a quarter
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that spins holds the core another one waits for
 
 
 def keep_freed_memory() -> bool:

@@ -3,9 +3,8 @@
 Both grids cover the same field of view: output sample ``i`` of ``m`` lies at input coordinate
 ``(i + 0.5) * n / m - 0.5``. Frequencies that both grids can hold stay as they are, all others are left out or zero.
 
-Along one axis this is a matrix. At the sizes of images the product of matrices costs no more than Fourier transforms
-would, odd sizes and sizes with large prime factors are no worse than others, and the border is a matter of the matrix
-alone:
+Along one axis this is a matrix: odd sizes and sizes with large prime factors are no worse than others, and the border
+is a matter of the matrix alone. :mod:`~..network.grids` does the same to tensors, around a network, by fast transforms.
 
 ``periodic``  the image goes on at its opposite border: the discrete Fourier transform, k-space as a scanner fills it.
 ``mirrored``  the image goes on as its mirror image: the discrete cosine transform (type II), whose samples lie on the
@@ -114,8 +113,8 @@ def floats(images: ArrayLike) -> Floats:
     return values.astype(np.float32 if values.dtype in (np.float16, np.float32) else np.float64, copy=False)
 
 
-def separable(images: Any, down: Any, across: Any) -> Any:
-    """Images ``(..., rows, columns)`` after a matrix over their rows and one over their columns; arrays or tensors."""
+def separable(images: Floats, down: Floats, across: Floats) -> Floats:
+    """Images ``(..., rows, columns)`` after a matrix over their rows and one over their columns."""
     return down @ images @ across.T
 
 

@@ -11,9 +11,9 @@ acquired images, costs 0.04 to 0.3 dB where the truth is known, and would change
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from .kspace import Border, Floats, floats, resampling, separable
 from .spectrum import band_along, sample_of
 
 HEADER, SPECTRUM, USER, UNKNOWN = "header", "spectrum", "user", ""
-Pair = tuple[Any, Any]
 SEAM = 1.5  # times the steps between neighbours at the border: what an image that goes on periodically may have
 
 
@@ -61,10 +60,6 @@ class Axis:
         """The same share of an axis of another size."""
         lines = self.lines if size == self.stored else min(2 * -(-self.lines * size // (2 * self.stored)), size)
         return Axis(size, lines, self.source, self.border)
-
-    def matrix(self, old: int, new: int) -> NDArray[np.float32]:
-        """From ``old`` samples to ``new``."""
-        return resampling(old, new, self.border, np.float32)
 
 
 @dataclass(frozen=True)
@@ -126,25 +121,21 @@ class Measured:
     def band_of(self, images: NDArray, scale: int = 1) -> Floats:
         """What was measured, ``(..., *lines)``, in slices ``(..., scale*rows, scale*columns)``."""
         values = floats(images)
+        if values.shape[-2:] == self.lines:
+            return values
         axes = (self.rows, self.columns)
         matrices = (resampling(scale * axis.stored, axis.lines, axis.border, values.dtype) for axis in axes)
         return separable(values, *matrices)
 
     def steps(self, scale: int, keep: bool = True) -> Steps:
         """The steps around a network that enlarges ``scale`` times; without ``keep`` nothing is put back."""
-        stored = (self.rows.stored, self.columns.stored)
-        small, large, asked = self.lines, _times(scale, self.lines), _times(scale, stored)
+        asked = (scale * self.rows.stored, scale * self.columns.stored)
         return Steps(
-            crop=self._pair(stored, small) if self.interpolated else None,
-            reduce=self._pair(large, small) if keep else None,
-            restore=self._pair(small, large) if keep else None,
-            fill=self._pair(large, asked) if self.interpolated else None,
+            crop=self.lines if self.interpolated else None,
+            keep=keep,
+            fill=asked if self.interpolated else None,
+            borders=(self.rows.border, self.columns.border),
         )
-
-    def _pair(self, old: tuple[int, int], new: tuple[int, int]) -> Pair:
-        axes = (self.rows, self.columns)
-        down, across = (axis.matrix(n, m) for axis, n, m in zip(axes, old, new, strict=True))
-        return down, across
 
 
 @dataclass(frozen=True)
@@ -187,47 +178,27 @@ class Resolution:
 
 
 class Steps(NamedTuple):
-    """Matrices over rows and columns of the steps before and after a network; None for a step that is not taken.
-
-    Arrays for images that are arrays, tensors for tensors.
+    """What is done before and after a network, which :mod:`~..network.grids` does.
 
     Attributes:
-        crop: from the stored grid to what was measured.
-        reduce: from the enlarged grid to what was measured.
-        restore: back from there.
-        fill: from the enlarged grid to the size that was asked for.
+        crop: rows and columns of what was measured, to which slices are cropped first; None if they are that already.
+        keep: whether what was measured is put back into what the network makes.
+        fill: rows and columns that were asked for, to which k-space is filled last; None if the result has them.
+        borders: how the slices go on beyond their first and last row, and column.
     """
 
-    crop: Pair | None
-    reduce: Pair | None
-    restore: Pair | None
-    fill: Pair | None
-
-    def mapped(self, change: Callable[[Any], Any]) -> Steps:
-        """The same steps with each matrix changed, such as into a tensor."""
-        return Steps(*(None if pair is None else (change(pair[0]), change(pair[1])) for pair in self))
-
-    def before(self, slices: Any) -> Any:
-        """What the network is to see of slices ``(..., rows, columns)``."""
-        return slices if self.crop is None else separable(slices, *self.crop)
-
-    def after(self, enlarged: Any, seen: Any) -> Any:
-        """The result, from what the network made of what it saw."""
-        if self.reduce is not None and self.restore is not None:
-            enlarged = enlarged + separable(seen - separable(enlarged, *self.reduce), *self.restore)
-        return enlarged if self.fill is None else separable(enlarged, *self.fill)
+    crop: tuple[int, int] | None = None
+    keep: bool = False
+    fill: tuple[int, int] | None = None
+    borders: tuple[Border, Border] = ("mirrored", "mirrored")
 
 
-NO_STEPS = Steps(None, None, None, None)
+NO_STEPS = Steps()
 
 
 def _sizes(sizes: tuple[float, float], digits: int) -> str:
     first, second = (f"{size:.{digits}f}" for size in sizes)
     return first if first == second else f"{first} x {second}"
-
-
-def _times(scale: int, size: tuple[int, int]) -> tuple[int, int]:
-    return scale * size[0], scale * size[1]
 
 
 def _seen(slices: NDArray[np.float64], axis: int, stated: tuple[float, ...]) -> Axis:

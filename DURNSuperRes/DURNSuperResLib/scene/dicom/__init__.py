@@ -8,7 +8,3 @@ cardiac views), ``pixels``, ``derived`` (writing), ``plain`` (is a folder one st
 Belongs here: whatever knows DICOM attributes.
 May import: pydicom, numpy; of this library ``core``. None of it needs Slicer.
 """
-
-from .plain import DicomError, plain_stack
-
-__all__ = ["DicomError", "plain_stack"]
