@@ -119,7 +119,7 @@ def test_the_uncertainty_is_a_coloured_volume_of_the_same_geometry(make_node: Ma
 def test_every_run_says_how_far_the_pixels_may_be_from_the_truth(
     make_node: MakeNode, small: NDArray, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "DURNSuperResLib")
     output = upscale_volume(make_node(small.astype(np.int16)))
     line = attribute(output, "Within")
     assert line in caplog.text
@@ -138,7 +138,7 @@ def test_every_run_says_how_far_the_pixels_may_be_from_the_truth(
 def test_error_bars_are_withdrawn_from_images_of_another_kind(
     make_node: MakeNode, small: NDArray, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "DURNSuperResLib")
     phases = np.random.default_rng(0).integers(-2048, 2048, (2, 40, 40)).astype(np.int16)
     output = upscale_volume(make_node(phases), any_image=True, uncertainty=True)
     assert uncertainty_of(output) is None

@@ -31,7 +31,7 @@ pytestmark = [  # Lightning's remarks on runs that are resumed and branched on p
     pytest.mark.filterwarnings("ignore:The dirpath has changed"),
     pytest.mark.filterwarnings("ignore:.*isinstance.treespec"),
 ]
-CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").rglob("*.yaml"))
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "Training" / "configs").rglob("*-x?.yaml"))
 
 
 @pytest.fixture(scope="module")
