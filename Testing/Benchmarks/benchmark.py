@@ -89,7 +89,8 @@ def slice_figures(rounds: int, size: int, *, with_rcan: bool) -> dict[str, dict[
     image = torch.rand(1, 1, size, size)
     actions = {f"SimpleITK {name}": _resampling(image[0, 0].numpy(), kind) for name, kind in FILTERS.items()}
     counts: dict[str, int] = {}
-    plain = {"literal durn x2, as written": in_channels_last(Durn(DurnConfig(2)).eval())}
+    plain: dict[str, nn.Module] = {"literal durn x2, as written": in_channels_last(Durn(DurnConfig(2)).eval())}
+    plain |= {"LKMN-T x2": rivals.lkmn_tiny(2), "LKFMixer-T x2": rivals.lkfmixer_tiny(2)}
     plain |= {"EDSR-baseline x2": rivals.edsr_baseline(2)} | ({"RCAN x2": rivals.rcan(2)} if with_rcan else {})
     for name, network in plain.items():
         counts[f"{name}, float32"] = multiply_adds(network, image)

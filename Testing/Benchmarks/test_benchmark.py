@@ -19,10 +19,9 @@ def test_multiply_adds_of_the_literal_network(scale: int, giga: float) -> None:
 
 
 def test_rivals_have_the_published_sizes() -> None:
-    parameters = [
-        sum(p.numel() for p in network(2).parameters()) / 1e6 for network in (rivals.edsr_baseline, rivals.rcan)
-    ]
-    assert parameters == pytest.approx([1.37, 15.4], rel=0.02)
+    networks = rivals.edsr_baseline, rivals.rcan, rivals.lkmn_tiny, rivals.lkfmixer_tiny
+    parameters = [sum(p.numel() for p in network(2).parameters()) / 1e6 for network in networks]
+    assert parameters == pytest.approx([1.37, 15.4, 0.206, 0.194], rel=0.02)  # with three colours
 
 
 def test_a_trial_run_prints_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
