@@ -41,15 +41,18 @@ def add_error_head(card: ModelCard, head: ErrorHead, config: dict[str, Any], dat
             "hours": round(hours, 2),
             "configuration": config,
         },
-        "calibration": {"factors": {f"{level:g}": {ALL_WAYS: 1.0} for level in LEVELS}},
     }
     card.path.write_bytes(buffer.getvalue())
     _write(entries, card.path.with_suffix(".json"))
-    calibrate(card, entries, card.path.with_suffix(".json"), data)
+    calibrate(card, data)
 
 
-def calibrate(card: ModelCard, entries: dict[str, Any], path: Path, data: Path) -> None:
-    """Find the factors of a head whose card still has none, and write them into the card at ``path``."""
+def calibrate(card: ModelCard, data: Path) -> None:
+    """Find the factors of a model's error head and write them into its card, which may have others or none."""
+    path = card.path.with_suffix(".json")
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    entries["error_head"]["calibration"] = {"factors": {f"{level:g}": {ALL_WAYS: 1.0} for level in LEVELS}}
+    _write(entries, path)
     patients = sunnybrook_validation(data)
     found = calibration({family: ratios(patients, card.scale, family, card.family) for family in FAMILIES})
     found["data"] = (

@@ -24,10 +24,10 @@ from torch import Tensor
 
 from DURNSuperResLib.core.network.error_head import ErrorHead, ErrorHeadConfig, laplace_loss
 from DURNSuperResLib.core.network.inference import _load
-from DURNSuperResLib.core.network.models import available_models
+from DURNSuperResLib.core.network.models import ModelCard, available_models
 from DURNSuperResLib.core.network.network import Durn
 from Training.data import SOURCES, PatchBatches
-from Training.error_export import add_error_head
+from Training.error_export import add_error_head, calibrate
 from Training.foreign import foreign_images
 
 CONFIG = Path(__file__).parent / "configs" / "error-head.yaml"
@@ -50,9 +50,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("model", help="such as durn-light-x2")
     parser.add_argument("--config", type=Path, default=CONFIG, help="YAML file (configs/error-head.yaml)")
     parser.add_argument("--data", type=Path, required=True, help="folder with cmr/ and pretrain/")
+    parser.add_argument("--calibrate", action="store_true", help="only find the factors of the head that is there anew")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    make(options.model, options.config, options.data)
+    if options.calibrate:
+        calibrate(_bundled(options.model), options.data)
+    else:
+        make(options.model, options.config, options.data)
+
+
+def _bundled(name: str) -> ModelCard:
+    """The card of a bundled model.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    card = next((card for card in available_models() if card.name == name), None)
+    if card is None:
+        raise ValueError(f"no bundled model is called {name}")
+    return card
 
 
 def make(name: str, config_file: Path, data: Path) -> None:
@@ -61,9 +77,7 @@ def make(name: str, config_file: Path, data: Path) -> None:
     Raises:
         ValueError: there is no such model.
     """
-    card = next((card for card in available_models() if card.name == name), None)
-    if card is None:
-        raise ValueError(f"no bundled model is called {name}")
+    card = _bundled(name)
     config = yaml.safe_load(config_file.read_text())
     start = time.monotonic()
     head = train(_load(card), config, data)

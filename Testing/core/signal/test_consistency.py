@@ -36,8 +36,8 @@ def test_the_figures_are_those_of_the_whole_stack() -> None:
     meter = ConsistencyMeter()
     meter.add(enlarged[:2], slices[:2], 2, measured)
     meter.add(enlarged[2:], slices[2:], 2, measured)
-    error = measured.band_of(enlarged, 2) - measured.band_of(slices)
-    assert error.shape == (5, 12, 24)
+    error = measured.kept_of(enlarged, 2) - measured.kept_of(slices)
+    assert error.shape == (5, *measured.kept)
     width = float(slices.max()) - float(slices.min())
     found = meter.result
     assert found.psnr == pytest.approx(10 * np.log10(width**2 / np.mean(error**2)))
@@ -72,7 +72,7 @@ def test_what_is_beyond_the_measured_band_is_the_networks_own(heart_slices: NDAr
     measured = Measured.of([heart_slices], "48x48")
     borders = (measured.rows.border, measured.columns.border)
     images = [upscale_slices(heart_slices, acquired="48x48", keep_measured=keep) for keep in (True, False)]
-    kept, free = (image - resized(measured.band_of(image, 2), 128, 128, borders) for image in images)
+    kept, free = (image - resized(measured.kept_of(image, 2), 128, 128, borders) for image in images)
     assert np.abs(kept - free).max() < 1e-5 * np.abs(free).max()
 
 

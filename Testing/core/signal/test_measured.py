@@ -114,10 +114,18 @@ def test_what_the_network_adds_stays_and_the_band_is_exchanged(border: str) -> N
     made = random.random((75, 72)).astype(np.float32)
     result = after(steps, torch.from_numpy(made), seen).numpy()
     assert result.shape == (120, 108)
-    assert np.abs(measured.band_of(result, 3) - seen.numpy()).max() < 1e-5
-    added = made - resized(resized(made, 25, 24, (border, border)), 75, 72, (border, border))  # type: ignore[arg-type]
+    kept = measured.kept_of(stored.numpy())
+    assert kept.shape == ((25, 23) if border == "periodic" else (23, 22))
+    assert np.abs(measured.kept_of(result, 3) - kept).max() < 1e-5
+    borders: Any = (border, border)
+    added = made - resized(resized(made, *kept.shape, borders), 75, 72, borders)
     alone = after(steps, torch.from_numpy(added), torch.zeros_like(seen)).numpy()
-    assert np.abs(result - resized(seen.numpy(), 120, 108, (border, border)) - alone).max() < 1e-4  # type: ignore[arg-type]
+    assert np.abs(result - resized(kept, 120, 108, borders) - alone).max() < 1e-4
+
+
+def test_the_outermost_line_of_an_even_number_is_not_put_back() -> None:
+    assert [Axis(20, lines, "user", "periodic").kept for lines in (20, 12, 11, 1)] == [19, 11, 11, 1]
+    assert [Axis(20, lines, "user", "mirrored").kept for lines in (20, 12, 11, 1)] == [18, 10, 9, 1]
 
 
 TRUTH = short_axis_phantom(2, slices=3, size=192).truth / 1000

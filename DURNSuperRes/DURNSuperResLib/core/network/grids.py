@@ -31,22 +31,22 @@ def before(steps: Steps, slices: Tensor) -> Tensor:
 
 def after(steps: Steps, enlarged: Tensor, seen: Tensor) -> Tensor:
     """The result, float32 ``(n, rows, columns)``, from what the network made of what it saw."""
-    if steps.keep:
-        small, large = _size(seen), _size(enlarged)
-        missing = seen - resized(enlarged, small, steps.borders)
-        enlarged = enlarged + resized(missing, large, steps.borders)
+    if steps.keep is not None:
+        missing = seen - resized(enlarged, _size(seen), steps.borders)
+        enlarged = enlarged + resized(missing, _size(enlarged), steps.borders, steps.keep)
     return enlarged if steps.fill is None else resized(enlarged, steps.fill, steps.borders)
 
 
-def resized(images: Tensor, size: Size, borders: tuple[Border, Border]) -> Tensor:
+def resized(images: Tensor, size: Size, borders: tuple[Border, Border], lines: Size | None = None) -> Tensor:
     """float32 images ``(..., rows, columns)`` on a grid of another size over the same field of view, as
-    :func:`~..signal.kspace.resized`.
+    :func:`~..signal.kspace.resized`; ``lines`` of k-space at most.
     """
     axes = sorted((-2, -1), key=lambda axis: size[axis] / images.shape[axis])  # what shrinks most first
     for axis in axes:
         if images.shape[axis] != size[axis]:
             along = _periodic if borders[axis] == "periodic" else _mirrored
-            images = along(images.movedim(axis, -1), size[axis]).movedim(-1, axis)
+            most = size[axis] if lines is None else lines[axis]
+            images = along(images.movedim(axis, -1), size[axis], most).movedim(-1, axis)
     return images
 
 
@@ -54,31 +54,31 @@ def _size(images: Tensor) -> Size:
     return images.shape[-2], images.shape[-1]
 
 
-def _periodic(lines: Tensor, new: int) -> Tensor:
-    """``(..., old)`` samples to ``(..., new)``, which go on at their opposite border."""
-    shift = _half_pixel_shift(lines.shape[-1], new).to(lines.device)
+def _periodic(lines: Tensor, new: int, most: int) -> Tensor:
+    """``(..., old)`` samples to ``(..., new)``, which go on at their opposite border; ``most`` lines of k-space."""
+    shift = _half_pixel_shift(lines.shape[-1], new, most).to(lines.device)
     return torch.fft.irfft(torch.fft.rfft(lines)[..., : len(shift)] * shift, n=new)
 
 
 @functools.lru_cache(maxsize=32)
-def _half_pixel_shift(old: int, new: int) -> Tensor:
-    """Factors of the frequencies that both grids hold, complex ``(min(old, new) // 2 + 1,)``.
+def _half_pixel_shift(old: int, new: int, most: int) -> Tensor:
+    """Factors of the frequencies that both grids hold and that are among ``most`` lines, complex ``(lines // 2 + 1,)``.
 
     The larger grid has each sign of an even smaller one's outermost line, with half of it.
     """
-    kept = min(old, new)
+    kept = min(old, new, most)
     factors = new / old * np.exp(1j * np.pi * np.arange(kept // 2 + 1) * (1 / new - 1 / old))
-    if kept % 2 == 0:
+    if kept % 2 == 0 and kept == min(old, new):
         factors[-1] *= 0.5 if new > old else 2.0
     return torch.from_numpy(factors.astype(np.complex64))
 
 
-def _mirrored(lines: Tensor, new: int) -> Tensor:
-    """``(..., old)`` samples to ``(..., new)``, which go on as their mirror image."""
+def _mirrored(lines: Tensor, new: int, most: int) -> Tensor:
+    """``(..., old)`` samples to ``(..., new)``, which go on as their mirror image; ``most`` half lines of k-space."""
     old = lines.shape[-1]
     waves = lines.new_zeros(*lines.shape[:-1], max(old, new) + 1)
     _write_cosines(lines, waves)
-    waves[..., min(old, new) :] = 0
+    waves[..., min(old, new, most) :] = 0
     return _from_cosines(waves[..., : new + 1]) * (new / old)
 
 

@@ -1,7 +1,7 @@
 """How closely an enlarged image keeps what the scanner measured.
 
-The measured band of the enlarged image's k-space is compared with the input's. A small deviation does not make the
-added detail true; a large one shows that something else than the input's content came out.
+The band of k-space that is put back into an enlarged image is compared with the input's. A small deviation does not
+make the added detail true; a large one shows that something else than the input's content came out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .measured import Measured
 
 @dataclass(frozen=True)
 class Consistency:
-    """How far the measured band of the output is from the input's, both as images on the measured grid.
+    """How far the measured band of the output is from the input's, both as images on a grid of its own.
 
     Attributes:
         psnr: peak signal-to-noise ratio in dB over all pixels, with the input's range as the peak; infinite if equal.
@@ -57,7 +57,7 @@ class ConsistencyMeter:
         rows, columns = slices.shape[1:]
         measured = (measured or Measured.whole(rows, columns)).on(rows, columns)
         for image, source in zip(enlarged, slices, strict=True):
-            error = measured.band_of(image, scale).astype(np.float64) - measured.band_of(source)
+            error = measured.kept_of(image, scale).astype(np.float64) - measured.kept_of(source)
             self._squares += float(np.vdot(error, error))
             self._count += error.size
             self._largest = max(self._largest, float(np.abs(error).max()))
