@@ -11,7 +11,7 @@ from pathlib import Path
 
 from DURNSuperResLib.core.network.models import ModelCard, available_models
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
-from DURNSuperResLib.evaluation.methods import METHODS
+from DURNSuperResLib.evaluation.methods import METHODS, NOTHING_KEPT
 from DURNSuperResLib.evaluation.scores import Score, score
 from DURNSuperResLib.evaluation.test_sets import TestSet, other_vendor_cine, sunnybrook_validation
 
@@ -71,7 +71,7 @@ def _scored(sets: tuple[TestSet, ...], card: ModelCard) -> Figures:
         for degradation in DEGRADATIONS:
             main_table = degradation in ("bicubic", "kspace")
             if main_table or test_set is sets[0]:
-                methods = METHODS if main_table else ("bicubic", "zero-filled", "durn")
+                methods = METHODS if main_table else ("bicubic", "zero-filled", NOTHING_KEPT, "durn")
                 rows = score(test_set, card.scale, degradation, methods, card.family)
                 found[test_set.name, degradation, card.name] = rows
                 print(f"{card.name} {test_set.name} {degradation}", flush=True)

@@ -126,9 +126,8 @@ def by_model(model: str) -> dict[str, Enlarge]:
 
     def way(keep: bool) -> Enlarge:
         def enlarged(slices: FloatArray, scale: int) -> FloatArray:
-            how = Upscaling(scale=scale, keep_measured=keep, **fixed)
-            whole = Measured.whole(*slices.shape[1:])
-            return enlarge(slices, how, measured=whole).image.astype(np.float64)
+            how = Upscaling(scale=scale, keep_measured=keep, acquired="full", **fixed)
+            return enlarge(slices, how).image.astype(np.float64)
 
         return enlarged
 

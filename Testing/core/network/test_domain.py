@@ -14,7 +14,7 @@ from DURNSuperResLib.core.engine import enlarge
 from DURNSuperResLib.core.network.domain import refusal_of, unlike, warnings_of
 from DURNSuperResLib.core.network.models import model_for
 from DURNSuperResLib.core.signal.degradation import DEGRADATIONS
-from DURNSuperResLib.core.signal.kspace import kspace_truncate
+from DURNSuperResLib.core.signal.kspace import kspace_truncate, partial_fourier
 from DURNSuperResLib.core.signal.measured import Measured, Resolution
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.spectrum import acquired_share
@@ -199,3 +199,13 @@ def test_error_bars_hold_in_photographs_nearly_as_in_hearts(data: Path, degradat
         covered.append(np.mean(np.abs(found.image[0] - truth) <= found.half_width[0]))
     assert 0.82 < np.mean(covered) < 0.94
     assert min(covered) > 0.6
+
+
+@pytest.mark.parametrize("fraction", [0.625, 0.75, 0.875])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_partial_fourier_is_not_taken_for_zero_filling(data: Path, fraction: float, scale: int) -> None:
+    """Where the second sign of the lines ends, the level falls by 6 dB, and half of what was measured lies beyond."""
+    cine = data / "cmr" / "cine_dicom"
+    for slices in [*patients(data, 8), dicom_slices(cine / "Se1", 4), dicom_slices(cine / "Se6", 4)]:
+        acquired = partial_fourier(kspace_truncate(slices, scale), fraction)
+        assert [acquired_share(acquired, axis) for axis in (1, 2)] == [1.0, 1.0]
