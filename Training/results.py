@@ -34,8 +34,12 @@ Siemens 3 T cine), divided by its 99.9th percentile and clipped to [0, 1], reduc
 peak 1 after clipping, a border of `scale` pixels removed. **C**: the whole slice reduced by k-space truncation, as a
 scanner loses resolution; figures on the same centre crop. Other ways to lose resolution, all after k-space truncation:
 a Hamming or Tukey window, partial Fourier acquisition (0.75, rows), Rician noise of 1 % of the 99.9th percentile.
+
+In all but A and B, DURN keeps what was measured, as the software does unless told otherwise. A scanner's window is part
+of what is kept: with nothing kept the network sharpens what the window has weakened, and comes closer to the truth.
 """
 
+OTHER_METHODS = ("bicubic", "zero-filled", NOTHING_KEPT, "durn")
 Figures = dict[tuple[str, str, str], list[Score]]  # by set, degradation and model
 
 
@@ -71,7 +75,7 @@ def _scored(sets: tuple[TestSet, ...], card: ModelCard) -> Figures:
         for degradation in DEGRADATIONS:
             main_table = degradation in ("bicubic", "kspace")
             if main_table or test_set is sets[0]:
-                methods = METHODS if main_table else ("bicubic", "zero-filled", NOTHING_KEPT, "durn")
+                methods = METHODS if main_table else OTHER_METHODS
                 rows = score(test_set, card.scale, degradation, methods, card.family)
                 found[test_set.name, degradation, card.name] = rows
                 print(f"{card.name} {test_set.name} {degradation}", flush=True)
@@ -99,7 +103,7 @@ def _methods(figures: Figures, sets: tuple[TestSet, ...], card: ModelCard) -> st
 def _others(figures: Figures, name: str, card: ModelCard) -> str:
     others = [degradation for degradation in DEGRADATIONS if degradation not in ("bicubic", "kspace")]
     rows = [["method", *others]]
-    for index, method in enumerate(("bicubic", "zero-filled", "durn")):
+    for index, method in enumerate(OTHER_METHODS):
         rows.append(_bold([method, *(_cell(figures[name, degradation, card.name][index]) for degradation in others)]))
     return markdown(rows)
 
