@@ -5,9 +5,9 @@ Scanners fill k-space with zeros and store more pixels than they measured. A net
 one that is smooth already. So the image is cropped to what was measured, that is enlarged, the measured band of k-space
 is put back unchanged, and zero filling makes the rest of the size: the network adds only outside of what was measured.
 
-Of an even number of lines the outermost was measured with one sign only, and an image of magnitudes does not tell its
-phase; where an image does not go on periodically, the outermost line is mixed with what is beyond. The network sees
-that line, but it is not put back: with it, keeping the band would cost as much as it gains (0.04 to 0.1 dB).
+Of an even number of lines the outermost was measured with one sign only, and an image that has no more pixels than lines
+does not tell its phase; where an image does not go on periodically, the outermost line is mixed with what is beyond. The
+network sees such a line, but it is not put back: that would cost as much as keeping the rest gains (0.04 to 0.1 dB).
 
 The edge of the band is hard. A cosine fall from 0.9 of the band on leaves the same ripples beside strong rims of
 acquired images, costs 0.04 to 0.3 dB where the truth is known, and would change a fifth of what was measured.
@@ -62,10 +62,10 @@ class Axis:
 
     @property
     def kept(self) -> int:
-        """How many of the lines are put back: those that were measured with both signs, and are not mixed."""
+        """How many of the lines are put back: those that the image tells with their phase, and unmixed."""
         if self.border == "mirrored":
             return max(self.lines - 2, 1)
-        return self.lines - (self.lines % 2 == 0)
+        return self.lines - (self.lines == self.stored and self.lines % 2 == 0)
 
     def on(self, size: int) -> Axis:
         """The same share of an axis of another size."""
