@@ -5,6 +5,7 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
+from ..core.told import rounded
 from ..scene.provenance import ATTRIBUTE_PREFIX
 from ..scene.sequences import sequence_of
 from ..scene.trust import INSIDE
@@ -57,7 +58,7 @@ def details(output: slicer.vtkMRMLNode) -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """Per cent in so many digits that count: "0.02 %", "1 %", "10 %"."""
-    return _("{share} %").format(share=_rounded(share, digits))
+    return _("{share} %").format(share=rounded(share, digits))
 
 
 def _kept(output: slicer.vtkMRMLNode) -> str:
@@ -77,7 +78,7 @@ def _doubt(output: slicer.vtkMRMLNode) -> str:
     if not body or not rims or not level:
         return _("There are no error bars for such an image.") if _stated(output, WITHDRAWN) else ""
     return _("{share} of the pixels are within {body} of what a finer scan would show, at rims within {rims}.").format(
-        share=percent(100 * float(level), 2), body=_rounded(float(body), 2), rims=_rounded(float(rims), 2)
+        share=percent(100 * float(level), 2), body=rounded(float(body)), rims=rounded(float(rims))
     )
 
 
@@ -88,10 +89,6 @@ def _warning(output: slicer.vtkMRMLNode) -> str:
     findings = found.split("; ")
     first = next((text for word in WEIGHTIEST for text in findings if word in text), findings[0])
     return _("Take care: {finding}.").format(finding=first)
-
-
-def _rounded(value: float, digits: int) -> str:
-    return f"{float(f'{value:.{digits}g}'):g}"
 
 
 def _stated(output: slicer.vtkMRMLNode, name: str) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..core.engine import Enlarged
 from ..core.monitor import Cancelled, Monitor, Progress
-from ..core.told import warnings_kept
+from ..core.told import rounded, warnings_kept
 from ..core.upscaling import Upscaling
 from ..scene.nodes import VolumeError
 from ..scene.overlays import coloured, difference_colours, saturation, uncertainty_colours
@@ -252,7 +252,7 @@ class Session:
         value = self._views.sampled(last, image)[row, column]
         if self._uncertainty is None or not last:
             return f"{value:.4g}"
-        return f"{value:.4g} ± {self._views.sampled(last, self._uncertainty.volume)[row, column]:.2g}"
+        return f"{value:.4g} ± {rounded(self._views.sampled(last, self._uncertainty.volume)[row, column])}"
 
     @_locked
     def upscale(self, how: Upscaling | None = None, progress: Progress | None = None) -> None:

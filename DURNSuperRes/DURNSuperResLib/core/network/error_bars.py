@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..told import rounded
 from .models import ModelCard
 
 STEP = 3  # every third row and column tells enough of an image
@@ -49,9 +50,10 @@ class Within:
     rims: float
 
     def __str__(self) -> str:
+        share, body, rims = f"{100 * self.level:g} %", rounded(self.body), rounded(self.rims)
         return (
-            f"{100 * self.level:g} % of the pixels are within {self.body:.2g} of what an image of {TIMES[self.scale]} "
-            f"the resolution would show, at rims within {self.rims:.2g}"
+            f"{share} of the pixels are within {body} of what an image of {TIMES[self.scale]} the resolution would "
+            f"show, at rims within {rims}"
         )
 
 

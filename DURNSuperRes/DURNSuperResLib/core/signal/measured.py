@@ -5,9 +5,10 @@ Scanners fill k-space with zeros and store more pixels than they measured. A net
 one that is smooth already. So the image is cropped to what was measured, that is enlarged, the measured band of k-space
 is put back unchanged, and zero filling makes the rest of the size: the network adds only outside of what was measured.
 
-Of an even number of lines the outermost was measured with one sign only, and an image that has no more pixels than lines
-does not tell its phase; where an image does not go on periodically, the outermost line is mixed with what is beyond. The
-network sees such a line, but it is not put back: that would cost as much as keeping the rest gains (0.04 to 0.1 dB).
+Of an even number of lines the outermost was measured with one sign only, and an image that has no more pixels than
+lines does not tell its phase; where an image does not go on periodically, the outermost line is mixed with what is
+beyond. The network sees such a line, but it is not put back: that would cost as much as keeping the rest gains (0.04 to
+0.1 dB).
 
 The edge of the band is hard. A cosine fall from 0.9 of the band on leaves the same ripples beside strong rims of
 acquired images, costs 0.04 to 0.3 dB where the truth is known, and would change a fifth of what was measured.

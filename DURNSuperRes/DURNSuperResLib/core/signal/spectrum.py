@@ -24,8 +24,8 @@ BAND, FEWEST = 0.08, 5  # lines on either side of a step that its height is take
 GAP = 2  # lines by which the Hann window widens a step
 LOWEST_EDGE = 0.25
 # Steps in dB, and how many of their standard errors more. Spectra of acquired images of 256 x 256 pixels seem to step
-# by up to 1.8 dB (16 slices), 2.4 (4) or 4.3 (1), and by 6 where partial Fourier has no second sign any more, with signal
-# beyond; zero-filled ones by 4.4 (one scanner's, which its header must tell) to 70 (simulated).
+# by up to 1.8 dB (16 slices), 2.4 (4) or 4.3 (1), and by 6 where partial Fourier has no second sign any more, with
+# signal beyond; zero-filled ones by 4.4 (one scanner's, which its header must tell) to 70 (simulated).
 CLEAR_STEP, STATED_STEP = (7.0, 3.5), (1.5, 2.5)
 HANN_LINES = 1.5  # lines that share a sample under a Hann window
 RAYLEIGH = 6.25  # dB: standard deviation of the median level of n independent lines, times the root of n
