@@ -23,9 +23,9 @@ resolution would by cutting k-space, enlarged again, and held against the slices
 PROTOCOL = """## How it was measured
 
 - **Data.** All cine slices of the five Sunnybrook validation patients (GE 1.5 T, end-diastole and end-systole), none
-  left out, and four phases of each of the seven series of one subject on a Siemens 3 T. The Sunnybrook patients chose
-  when to stop training, so they are validation and not test patients; on the Siemens images nothing was trained or
-  tuned.
+  left out, and four phases of each of the seven series of one subject on a Siemens 3 T, six short-axis slices and a
+  four-chamber view. The Sunnybrook patients chose when to stop training, so they are validation and not test patients;
+  on the Siemens images nothing was trained or tuned, but one series is looked at for ripples before a model ships.
 - **Truth and input.** The slice, divided by its 99.9th percentile and clipped to 0 to 1, is the truth. The centre
   half, third or quarter of its k-space is the input (protocol C of [Training/RESULTS.md](../Training/RESULTS.md)).
   Both belong to one field of view.
