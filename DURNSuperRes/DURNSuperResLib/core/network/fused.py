@@ -27,7 +27,6 @@ class FusedDurn:
         device: where to compute.
         dtype: of weights and features; the first convolution, bicubic skip and output stay float32, since the rounding
             of the input alone makes half of the greatest errors of bfloat16, and the first convolution takes no time.
-            On the CPU the error head stays float32, too.
         error_head: what tells the error to be expected, if the network has one.
     """
 
@@ -95,11 +94,10 @@ class FusedDurn:
 
 
 class FusedErrorHead:
-    """An :class:`~.error_head.ErrorHead` on one device: in float32 on the CPU, elsewhere in ``dtype``."""
+    """An :class:`~.error_head.ErrorHead` on one device and in one precision."""
 
     def __init__(self, head: ErrorHead, device: torch.device, dtype: torch.dtype) -> None:
         head = copy.deepcopy(head).to(device)
-        dtype = torch.float32 if device.type == "cpu" else dtype
         self._scale, self._dtype = head.config.scale, dtype
         self._layers = [
             _Convolution(head.first, 0.0, dtype),
@@ -109,7 +107,7 @@ class FusedErrorHead:
 
     def __call__(self, features: Tensor, images: Tensor) -> Tensor:
         """The expected absolute error, float32 ``(n, 1, scale*rows, scale*columns)``."""
-        x = torch.cat([features.to(self._dtype), images.to(self._dtype)], dim=1)
+        x = torch.cat([features, images.to(self._dtype)], dim=1)
         for layer in self._layers:
             x = layer(x)
         return F.pixel_shuffle(expected_error(x), self._scale)
