@@ -59,7 +59,9 @@ def test_the_log_line_tells_how_well_the_measured_is_kept(heart: Path, capsys: p
     for option, least, most in (("--keep-measured", 0, 0.001), ("--no-keep-measured", 0.1, 100)):
         output = heart.with_name(f"out{option}.nrrd")
         assert main(["upscale", str(heart), "-o", str(output), option]) == 0
-        pattern = r"what was measured is kept to ([\d.]+) % of the range (-?\d+) to (\d+) \(at most ([\d.e-]+), PSNR"
+        pattern = (
+            r"what was measured is kept to within ([\d.]+) % of the range (-?\d+) to (\d+) \(at most ([\d.e-]+), PSNR"
+        )
         found = re.search(pattern, capsys.readouterr().err)
         assert found is not None
         source = voxels_in(heart).astype(float)

@@ -69,7 +69,7 @@ def test_what_was_measured_is_kept_in_volumes_and_cines_unless_it_is_asked_not_t
     for output in (upscale_volume(make_node(small)), upscale_sequence(cine)):
         assert float(attribute(output, "ConsistencyPercent")) < 1e-3
         assert attribute(output, "KeepMeasured") == "true"
-        assert "what was measured is kept to 0.00 %" in attribute(output, "Consistency")
+        assert "what was measured is kept to within 0.00 %" in attribute(output, "Consistency")
     free = upscale_volume(make_node(small), keep_measured=False)
     assert float(attribute(free, "ConsistencyPercent")) > 0.1
     assert attribute(free, "KeepMeasured") is None

@@ -139,13 +139,14 @@ def _check_outputs(options: argparse.Namespace, check: Callable[[Path, bool], No
 def _write_uncertainty(done: Done, options: argparse.Namespace) -> None:
     if options.uncertainty is None:
         return
-    if reason := done.result.GetAttribute("DURNSuperRes.NoErrorBars"):
-        logging.warning("%s is not written: %s", options.uncertainty, reason)
-        return
+    from ..scene.provenance import ATTRIBUTE_PREFIX
     from ..scene.sequence_storage import write_sequence
     from ..scene.storage import write_volume
-    from ..scene.uncertainty import uncertainty_of
+    from ..scene.uncertainty import WITHDRAWN, uncertainty_of
 
+    if reason := done.result.GetAttribute(f"{ATTRIBUTE_PREFIX}{WITHDRAWN}"):
+        logging.warning("%s is not written: %s", options.uncertainty, reason)
+        return
     write = write_sequence if done.result.IsA("vtkMRMLSequenceNode") else write_volume
     write(uncertainty_of(done.result), options.uncertainty, overwrite=options.overwrite)
     share = 100 * done.how.uncertainty_level

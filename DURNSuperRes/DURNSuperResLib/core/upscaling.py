@@ -36,7 +36,7 @@ class Upscaling:
         method: ``durn``, or ``bicubic`` (a = -0.5; needs no torch, takes no device, precision or model).
         device: ``auto`` takes CUDA if a small computation really runs there, else the CPU; or ``cuda``, ``cpu``.
         precision: of the network's arithmetic. ``auto`` is float16 on CUDA; on the CPU bfloat16 where the processor
-            computes in it by itself, else float32. What is measured, and the error bars, stay float32 there.
+            computes in it by itself, else float32. What was measured is kept in float32.
         model: which network: a family of bundled models, as ``durn-superres models`` lists them.
         best_quality: the mean over the eight flips and rotations of each slice; 8 times slower.
         uncertainty: also give the half-width of each pixel's error bar, from the same pass: an interval that holds what

@@ -111,10 +111,8 @@ def in_own_band(test_set: TestSet) -> TestSet:
     Images that were zero-filled before they became a truth are too easy (E. Shimron et al., "Implicit data crimes",
     PNAS 119 (2022) e2117203119).
     """
-    lines = {
-        patient: (signal_lines(sample_of([stack]), 1), signal_lines(sample_of([stack]), 2))
-        for patient, stack in by_patient(test_set.images).items()
-    }
+    samples = {patient: sample_of([stack]) for patient, stack in by_patient(test_set.images).items()}
+    lines = {patient: (signal_lines(sample, 1), signal_lines(sample, 2)) for patient, sample in samples.items()}
     images = [(patient, resized(image, *lines[patient])) for patient, image in test_set.images]
     shares = [
         np.divide(image.shape, whole.shape) for (_, image), (_, whole) in zip(images, test_set.images, strict=True)

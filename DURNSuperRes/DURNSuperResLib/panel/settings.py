@@ -13,7 +13,7 @@ PASSED_ON = ("device", "precision", "sliceAxis", "keepType", "keepMeasured", "wh
 def options_of(parameters: Any) -> dict[str, Any]:
     """The keywords of the logic's ``process`` that a parameter node asks for, in Slicer's spelling."""
     how: dict[str, Any] = {name: getattr(parameters, name) for name in PASSED_ON}
-    how |= {"method": parameters.method.value}
+    how["method"] = parameters.method.value
     if how["method"] != "durn":
         return how
     how["uncertainty"] = parameters.uncertainty

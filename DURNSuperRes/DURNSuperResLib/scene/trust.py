@@ -115,7 +115,7 @@ def in_words(output: slicer.vtkMRMLNode) -> str:
 def measured_in_words(output: slicer.vtkMRMLNode) -> str:
     """What was measured of a run's input, and how much of it was kept."""
     resolution, kept = (output.GetAttribute(ATTRIBUTE_PREFIX + name) for name in ("Resolution", "ConsistencyPercent"))
-    return f"{resolution}; what was measured is kept to {float(kept):.2f} %" if resolution and kept else ""
+    return f"{resolution}; what was measured is kept to within {float(kept):.2f} %" if resolution and kept else ""
 
 
 def resolution_of_node(node: slicer.vtkMRMLNode) -> Resolution:

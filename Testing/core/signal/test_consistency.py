@@ -44,7 +44,7 @@ def test_the_figures_are_those_of_the_whole_stack() -> None:
     assert found.largest == pytest.approx(np.abs(error).max())
     assert found.percent == pytest.approx(100 * np.abs(error).max() / width)
     assert (found.low, found.high) == (slices.min(), slices.max())
-    assert f"kept to {found.percent:.2f} %" in str(found)
+    assert f"kept to within {found.percent:.2f} %" in str(found)
 
 
 def test_zero_filling_keeps_all_and_adds_nothing() -> None:

@@ -37,7 +37,7 @@ class Consistency:
 
     def __str__(self) -> str:
         return (
-            f"what was measured is kept to {self.percent:.2f} % of the range {self.low:g} to {self.high:g} "
+            f"what was measured is kept to within {self.percent:.2f} % of the range {self.low:g} to {self.high:g} "
             f"(at most {self.largest:.3g}, PSNR {self.psnr:.1f} dB)"
         )
 
