@@ -11,7 +11,7 @@ import html
 import json
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ def sha256_of(path: Path) -> str:
     return whole.hexdigest()
 
 
-def sha256_of_voxels(items: Sequence[NDArray]) -> str:
+def sha256_of_voxels(items: Iterable[NDArray]) -> str:
     """Hash of voxels, little-endian, ``k`` slowest, phase after phase."""
     whole = hashlib.sha256()
     for item in items:

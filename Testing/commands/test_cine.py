@@ -235,9 +235,14 @@ MEASURED = """
 import sys
 import numpy as np
 from pathlib import Path
+from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network.memory import peak_memory_mib
-from DURNSuperResLib.scene.sequences import add_item, new_sequence, upscale_sequence
+from DURNSuperResLib.core.upscaling import Upscaling
+from DURNSuperResLib.scene.sequences import add_item, enlarge_sequence, new_sequence
 from DURNSuperResLib.scene.sequence_storage import write_sequence
+
+FOLDER = Path(sys.argv[1])
+SHELF = FOLDER if sys.argv[3] == "shelf" else None
 
 def run(phases, size, name):
     source = new_sequence("cine", "TriggerTime", "ms")
@@ -245,20 +250,29 @@ def run(phases, size, name):
     for n in range(phases):
         add_item(source, draw.integers(0, 2000, (4, size, size), dtype=np.int16), np.diag([1.4, 1.4, 8, 1]), str(n))
     before = peak_memory_mib()
-    output = upscale_sequence(source, 4, method="bicubic")
-    write_sequence(output, Path(sys.argv[1]) / name, overwrite=True)
+    output = enlarge_sequence(source, Upscaling(scale=4, method="bicubic"), Monitor(), shelf=SHELF)
+    write_sequence(output, FOLDER / name, overwrite=True)
     return peak_memory_mib() - before
 
-run(2, 32, "small.seq.nrrd")
+run(2, 32, "small." + sys.argv[2].partition(".")[2])
 print(run(24, 112, sys.argv[2]))
 """
+OUTPUT_MIB = 24 * 4 * 448 * 448 * 4 / 2**20
+
+
+def growth(tmp_path: Path, name: str, place: str) -> float:
+    """MiB by which the peak memory of a process grows with a cine of ``OUTPUT_MIB``."""
+    if peak_memory_mib() is None:
+        pytest.skip("this system does not tell the peak memory of a process")
+    command = [sys.executable, "-c", MEASURED, str(tmp_path), name, place]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 @pytest.mark.parametrize("name", ["large.seq.nrrd", "large.nii"])
 def test_memory_stays_near_one_output_cine(tmp_path: Path, name: str) -> None:
-    if peak_memory_mib() is None:
-        pytest.skip("this system does not tell the peak memory of a process")
-    command = [sys.executable, "-c", MEASURED, str(tmp_path), name]
-    growth = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    output = 24 * 4 * 448 * 448 * 4 / 2**20
-    assert 0.8 * output < growth < 1.3 * output
+    assert 0.8 * OUTPUT_MIB < growth(tmp_path, name, "memory") < 1.3 * OUTPUT_MIB
+
+
+@pytest.mark.parametrize("name", ["large.seq.nrrd", "large.nii"])
+def test_on_the_shelf_memory_stays_near_some_items(tmp_path: Path, name: str) -> None:
+    assert growth(tmp_path, name, "shelf") < 6 * OUTPUT_MIB / 24

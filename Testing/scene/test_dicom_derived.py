@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +30,10 @@ def derive(stack: Stack, folder: Path, *, scale: int = 2, method: str = "bicubic
     """The stack enlarged by bicubic interpolation and written; ``method`` is what the files claim."""
     reader = PixelReader(stack)
 
-    def phase(number: int) -> NDArray[np.float32]:
-        return upscale_slices(reader.phase(number), scale, method="bicubic")
+    def phases() -> Iterator[NDArray[np.float32]]:
+        return (upscale_slices(reader.phase(number), scale, method="bicubic") for number in range(stack.phases))
 
-    write_derived(stack, phase, folder, scale=scale, method=method, overwrite=overwrite)
+    write_derived(stack, phases, folder, scale=scale, method=method, overwrite=overwrite)
     return folder
 
 

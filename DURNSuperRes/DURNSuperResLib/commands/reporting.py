@@ -85,8 +85,11 @@ def _size(node: vtkMRMLNode) -> dict[str, Any]:
 def _voxels(node: vtkMRMLNode) -> dict[str, Any]:
     from slicer.util import arrayFromVolume
 
-    arrays = [arrayFromVolume(item) for item in _items(node)]
-    return {"voxel_type": str(arrays[0].dtype), "voxels_sha256": sha256_of_voxels(arrays)}
+    from ..scene.sequences import one_by_one
+
+    items = one_by_one(node) if node.IsA("vtkMRMLSequenceNode") else [node]
+    voxel_type = str(arrayFromVolume(_items(node)[0]).dtype)
+    return {"voxel_type": voxel_type, "voxels_sha256": sha256_of_voxels(arrayFromVolume(item) for item in items)}
 
 
 def _uncertainty(options: argparse.Namespace, done: Done, node: vtkMRMLNode | None) -> dict[str, Any]:

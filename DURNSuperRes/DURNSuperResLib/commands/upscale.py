@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..core.network.memory import peak_memory_mib
 from ..core.upscaling import Upscaling
@@ -19,6 +19,7 @@ from .progress import progress_bar
 from .reporting import Done, check_report, report_run
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from slicer import vtkMRMLNode, vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode
 
     from ..core.monitor import Monitor
@@ -171,16 +172,15 @@ def _from_dicom(order: Order) -> Done:
 def _dicom_cine(stack: Stack, order: Order) -> Done:
     from ..scene import sequence_storage
     from ..scene.cine import load_cine
-    from ..scene.sequences import items_of
 
     options = order.options
     to_folder = _is_folder(options, sequence_storage.WRITABLE)
     _check_outputs(options, sequence_storage.check_sequence_output, to_folder)
     order = order.across(_across(options, to_folder))
-    source = load_cine(stack)
+    source = load_cine(stack, _shelf(options))
     result = _upscaled_sequence(source, order)
     if to_folder:
-        _write_dicom(stack, items_of(result).__getitem__, result, order)
+        _write_dicom(stack, result, order)
     else:
         sequence_storage.write_sequence(result, options.output, overwrite=options.overwrite)
     return order.done(source, result)
@@ -197,7 +197,7 @@ def _dicom_static(stack: Stack, order: Order) -> Done:
     source = load_static(stack)
     result = _upscaled_volume(source, order)
     if to_folder:
-        _write_dicom(stack, lambda _: result, result, order)
+        _write_dicom(stack, result, order)
     else:
         storage.write_volume(result, options.output, overwrite=options.overwrite)
     return order.done(source, result)
@@ -226,15 +226,19 @@ def _across(options: argparse.Namespace, to_folder: bool) -> str:
     return "k" if options.slice_axis == "auto" else options.slice_axis
 
 
-def _write_dicom(stack: Stack, item: Callable[[int], Any], result: vtkMRMLNode, order: Order) -> None:
+def _write_dicom(stack: Stack, result: vtkMRMLNode, order: Order) -> None:
     from slicer.util import arrayFromVolume
 
     from ..scene.dicom.derived import write_derived
+    from ..scene.sequences import one_by_one
     from ..scene.trust import measured_in_words
+
+    def phases() -> Iterator[NDArray]:
+        return map(arrayFromVolume, one_by_one(result) if result.IsA("vtkMRMLSequenceNode") else [result])
 
     write_derived(
         stack,
-        lambda phase: arrayFromVolume(item(phase)),
+        phases,
         order.options.output,
         scale=order.how.scale,
         method=order.how.method,
@@ -258,7 +262,12 @@ def _upscaled_sequence(source: vtkMRMLSequenceNode, order: Order) -> vtkMRMLSequ
 
     _prepare(source, items_of(source), order.options)
     with order.monitor() as monitor:
-        return enlarge_sequence(source, order.how, monitor)
+        return enlarge_sequence(source, order.how, monitor, shelf=_shelf(order.options))
+
+
+def _shelf(options: argparse.Namespace) -> Path:
+    """A folder with room for the output, where what is not worked on can wait."""
+    return Path(options.output).resolve().parent
 
 
 def _prepare(source: vtkMRMLNode, volumes: list[vtkMRMLScalarVolumeNode], options: argparse.Namespace) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import slicer
 
 from .app import current_scene
@@ -15,8 +17,10 @@ TIME_INDEX = ("TriggerTime", "ms")
 COUNT_INDEX = ("Phase", "")
 
 
-def load_cine(stack: Stack) -> slicer.vtkMRMLSequenceNode:
+def load_cine(stack: Stack, shelf: Path | None = None) -> slicer.vtkMRMLSequenceNode:
     """A stack's phases as a new sequence of the current scene, indexed by trigger time in ms or counted from 0.
+
+    With ``shelf``, a folder, the phases wait there and not in memory.
 
     Raises:
         DicomError: pixels that cannot be read; nothing is added then.
@@ -24,7 +28,8 @@ def load_cine(stack: Stack) -> slicer.vtkMRMLSequenceNode:
     reader = PixelReader(stack)
     sequence = new_sequence(name_of(stack), *(TIME_INDEX if stack.timed else COUNT_INDEX))
     for number, time in enumerate(stack.times):
-        add_item(sequence, reader.phase(number), stack.ijk_to_ras, f"{time:g}" if not stack.timed else f"{time:.3f}")
+        index_value = f"{time:g}" if not stack.timed else f"{time:.3f}"
+        add_item(sequence, reader.phase(number), stack.ijk_to_ras, index_value, shelf=shelf)
     sequence.SetName(current_scene().GenerateUniqueName(sequence.GetName()))
     return described(current_scene().AddNode(sequence), stack)
 

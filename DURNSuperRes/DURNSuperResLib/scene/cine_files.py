@@ -6,9 +6,9 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 import slicer
 from numpy.typing import NDArray
 
@@ -17,7 +17,10 @@ from .door import PLACE_TOLERANCE_MM, InputError, check_geometry, check_place, d
 from .nrrd import NrrdError, NrrdHeader, read_header
 from .nrrd_cine import check_grey, ijk_to_ras_of, index_of, is_cine, phase_axis, phases, size_of
 from .sequences import add_item, new_sequence
-from .storage import image_information, itk_voxels, matrix_of
+from .storage import header_reader, image_information, itk_voxels, matrix_of
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 logger = logging.getLogger(__name__)
 
@@ -95,13 +98,10 @@ def _information_as_list(path: Path, header: NrrdHeader, aside: Path) -> sitk.Im
         begin = file.read(header.start)
     lines = [line for line in begin.split(b"\n") if not line.startswith(NOT_JUDGED)]
     aside.write_bytes(b"\n".join(lines).rstrip() + b"\nkinds: " + " ".join(kinds).encode() + b"\n\n")
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(aside))
     try:
-        reader.ReadImageInformation()
+        return header_reader(aside)
     except RuntimeError as error:
         raise NrrdError(f"cannot be read: {str(error).strip().splitlines()[-1]}") from error
-    return reader
 
 
 def _phases(path: Path, reader: sitk.ImageFileReader) -> Iterator[NDArray]:

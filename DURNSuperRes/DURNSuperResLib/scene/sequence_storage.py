@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import SimpleITK as sitk
 import slicer
 from numpy.typing import NDArray
 
@@ -28,11 +27,12 @@ from .door import SEQUENCE_ENDING, check_header, is_sequence, suffix
 from .nodes import ijk_to_ras_of
 from .nrrd import NrrdError, read_header, voxel_blocks
 from .nrrd_cine import ijk_to_ras_of as nrrd_place
-from .sequences import add_item, items_of, new_sequence
+from .sequences import add_item, items_of, new_sequence, one_by_one
 from .storage import (
     GEOMETRY_TOLERANCE_MM,
     OutputError,
     check_output,
+    header_reader,
     is_worth_compressing,
     matrix_of,
     written_aside,
@@ -78,7 +78,7 @@ def write_sequence(sequence: slicer.vtkMRMLSequenceNode, path: Path, *, overwrit
         header = _header(sequence, aside)
         if header and not np.allclose(_geometry_in(aside), ijk_to_ras_of(items[0]), rtol=0, atol=GEOMETRY_TOLERANCE_MM):
             raise OutputError(f"{path} cannot hold the cine's geometry (oblique axes that are not at right angles?)")
-        if not (header and _streamed(items, header, aside) and _same_voxels(items, aside, len(header))):
+        if not (header and _streamed(sequence, header, aside) and _same_voxels(sequence, aside, len(header))):
             raise OutputError(f"{path} could not be written in full; is the disk full?")
 
 
@@ -176,23 +176,21 @@ def _geometry_in(aside: Path) -> NDArray[np.float64]:
     """IJK-to-RAS in the header that was written, as it is read here."""
     if suffix(aside) == ".nrrd":
         return nrrd_place(read_header(aside))
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(aside))
-    reader.ReadImageInformation()
-    return matrix_of(reader)
+    return matrix_of(header_reader(aside))
 
 
 def _opened(path: Path) -> IO[bytes]:
     return gzip.open(path) if suffix(path) == ".nii.gz" else path.open("rb")  # type: ignore[return-value]
 
 
-def _streamed(items: list[slicer.vtkMRMLScalarVolumeNode], header: bytes, path: Path) -> bool:
+def _streamed(sequence: slicer.vtkMRMLSequenceNode, header: bytes, path: Path) -> bool:
     """Write header and voxels, all compressed for ``.nii.gz``, at most the voxels for NRRD; false if that fails."""
-    squeeze = zlib.compressobj(level=1, wbits=zlib.MAX_WBITS | 16) if _is_squeezed(items, path) else None
+    squeezed = _is_squeezed(items_of(sequence), path)
+    squeeze = zlib.compressobj(level=1, wbits=zlib.MAX_WBITS | 16) if squeezed else None
     try:
         with path.open("wb") as file:
             file.write(squeeze.compress(header) if squeeze and suffix(path) == ".nii.gz" else header)
-            for item in items:
+            for item in one_by_one(sequence):
                 voxels = _little_endian(item)
                 file.write(squeeze.compress(voxels) if squeeze else voxels)
             if squeeze:
@@ -212,21 +210,22 @@ def _little_endian(item: slicer.vtkMRMLScalarVolumeNode) -> memoryview:
     return voxels.astype(voxels.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data
 
 
-def _same_voxels(items: list[slicer.vtkMRMLScalarVolumeNode], path: Path, header_size: int) -> bool:
-    """Whether a written file holds exactly the items' voxels, read piece by piece."""
+def _same_voxels(sequence: slicer.vtkMRMLSequenceNode, path: Path, header_size: int) -> bool:
+    """Whether a written file holds exactly the sequence's voxels, read piece by piece."""
     try:
-        blocks = _blocks(path, header_size)
-        pending = bytearray()
-        for item in items:
-            voxels = _little_endian(item)
-            while len(pending) < len(voxels):
-                pending += next(blocks)
-            if pending[: len(voxels)] != voxels:
-                return False
-            del pending[: len(voxels)]
+        blocks = (np.frombuffer(block, np.uint8) for block in _blocks(path, header_size))
+        pending = np.empty(0, np.uint8)
+        for item in one_by_one(sequence):
+            voxels = np.frombuffer(_little_endian(item), np.uint8)
+            while len(voxels):
+                pending = pending if len(pending) else next(blocks)
+                count = min(len(pending), len(voxels))
+                if not np.array_equal(pending[:count], voxels[:count]):
+                    return False
+                pending, voxels = pending[count:], voxels[count:]
     except (NrrdError, OSError, EOFError, zlib.error, StopIteration, RuntimeError):
         return False
-    return not pending and not any(blocks)
+    return not len(pending) and not any(len(block) for block in blocks)
 
 
 def _blocks(path: Path, header_size: int) -> Iterator[bytes]:

@@ -6,7 +6,8 @@ while the work goes on. One intensity map serves the whole cine; a map of its ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..core.upscaling import Upscaling
 from .app import current_scene, sequences_logic
 from .nodes import VolumeError, axis_across, finite_voxels, ijk_to_ras_of, tell_axis
 from .provenance import dress, provenance, record
+from .shelf import let_go, shelved
 from .trust import examine, tell
 from .uncertainty import colour, refer, summed_up, uncertainty_of
 from .voxels import Run, computed, consistency_of
@@ -47,13 +49,14 @@ def upscale_sequence(
 
 
 def enlarge_sequence(
-    source: slicer.vtkMRMLNode, how: Upscaling, monitor: Monitor, run: Run | None = None
+    source: slicer.vtkMRMLNode, how: Upscaling, monitor: Monitor, run: Run | None = None, shelf: Path | None = None
 ) -> slicer.vtkMRMLSequenceNode:
     """Enlarge the slices of every volume of a cine in their plane; index name, unit, type and values stay the same.
 
     Nothing is added to the scene before the last item is done: an error or a cancel leaves it as it was. If the input
     has a sequence browser, the output joins it, with a proxy volume displayed as the input's. In memory there are then
-    the input, the output, and one item on its way. Returns the new node, named ``<input> DURN x2`` or the like.
+    the input, the output unless it is shelved, and one item on its way. Returns the new node, named ``<input> DURN x2``
+    or the like.
 
     Args:
         source: a sequence of volumes, a browser (its master sequence is taken), the proxy volume of one, or a
@@ -62,6 +65,7 @@ def enlarge_sequence(
             :func:`~.uncertainty.uncertainty_of` the output.
         monitor: told of the slices of all items that are done, asked whether to stop.
         run: as :func:`~.volumes.enlarge_volume`, asked for each item.
+        shelf: a folder with room for the output, whose items wait there for :func:`one_by_one`; None for memory.
 
     Raises:
         VolumeError: no sequence, an item that is no grey-level image or has NaN or infinite voxels, a constant cine.
@@ -70,7 +74,7 @@ def enlarge_sequence(
     """
     sequence, browser = _sequence_and_browser(source)
     known_scene = sequence.GetScene()
-    output, half_widths, how, found = _upscaled_items(sequence, how, monitor, run)
+    output, half_widths, how, found = _upscaled_items(sequence, how, monitor, run, shelf)
     if sequence.GetScene() is not known_scene:
         raise Cancelled(f"{sequence.GetName()} was removed from the scene during the run")
     scene = known_scene or current_scene()
@@ -166,6 +170,13 @@ def items_of(sequence: slicer.vtkMRMLSequenceNode) -> list[slicer.vtkMRMLScalarV
     return items
 
 
+def one_by_one(sequence: slicer.vtkMRMLSequenceNode) -> Iterator[slicer.vtkMRMLScalarVolumeNode]:
+    """:func:`items_of`, of which one at a time takes memory where they are shelved."""
+    for item in items_of(sequence):
+        yield item
+        let_go(slicer.util.arrayFromVolume(item))
+
+
 def new_sequence(name: str, index_name: str, index_unit: str) -> slicer.vtkMRMLSequenceNode:
     """An empty sequence with a numeric index, in no scene yet."""
     sequence = slicer.vtkMRMLSequenceNode()
@@ -182,15 +193,18 @@ def add_item(
     ijk_to_ras: NDArray,
     index_value: str,
     attributes: Mapping[str, str] | None = None,
+    shelf: Path | None = None,
 ) -> None:
-    """Append a volume of ``(k, j, i)`` voxels to a sequence; a proxy volume takes ``attributes`` over with the voxels.
+    """Append a volume of ``(k, j, i)`` voxels to a sequence; a proxy volume takes ``attributes`` over with the voxels,
+    which are :func:`~.shelf.shelved` in a folder or kept in memory.
 
     Raises:
         VolumeError: an index value that the sequence has already.
     """
     volume = slicer.vtkMRMLScalarVolumeNode()
     volume.SetName(sequence.GetName() or "item")
-    slicer.util.updateVolumeFromArray(volume, voxels)
+    if shelf is None:
+        slicer.util.updateVolumeFromArray(volume, voxels)
     volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijk_to_ras))
     for name, value in (attributes or {}).items():
         volume.SetAttribute(name, value)
@@ -198,6 +212,8 @@ def add_item(
     sequence.SetDataNodeAtValue(volume, index_value)
     if sequence.GetNumberOfDataNodes() != before + 1:
         raise VolumeError(f"the index value {index_value} occurs twice in the cine")
+    if shelf is not None:  # the sequence has taken a copy of the node, with one of its voxels
+        sequence.GetDataNodeAtValue(index_value).SetAndObserveImageData(shelved(voxels, shelf))
 
 
 def _sequence_and_browser(
@@ -230,7 +246,7 @@ def _nodes(scene: slicer.vtkMRMLScene | None, class_name: str) -> list[slicer.vt
 
 
 def _upscaled_items(
-    sequence: slicer.vtkMRMLSequenceNode, how: Upscaling, monitor: Monitor, run: Run | None
+    sequence: slicer.vtkMRMLSequenceNode, how: Upscaling, monitor: Monitor, run: Run | None, shelf: Path | None
 ) -> tuple[slicer.vtkMRMLSequenceNode, slicer.vtkMRMLSequenceNode, Upscaling, dict[str, str]]:
     """Sequences in no scene, of the enlarged items and of their uncertainty; the options as they suit these images, and
     what was found of them.
@@ -246,6 +262,8 @@ def _upscaled_items(
     output, half_widths = _empty_like(sequence), _empty_like(sequence)
     passes = len(ORIENTATIONS) if how.best_quality else 1
     counts = [passes * len(array) for array in slices]
+    for array in voxels:
+        let_go(array)
     attributes = provenance(sequence, how)
     meter, errors = ConsistencyMeter(), None
     for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
@@ -253,9 +271,11 @@ def _upscaled_items(
         result = computed(array, axis, how, found.measured, meter, part, run, intensity)
         errors = result.errors if errors is None or result.errors is None else errors + result.errors
         matrix = upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)
-        add_item(output, result.image, matrix, index_value, attributes)
+        add_item(output, result.image, matrix, index_value, attributes, shelf)
         if result.half_width is not None:
-            add_item(half_widths, result.half_width, matrix, index_value)
+            add_item(half_widths, result.half_width, matrix, index_value, shelf=shelf)
+        let_go(array)
+        del result  # else it would wait in memory until the next one is there
     tell_axis(sequence, axis, how.slice_axis)
     entries = {**found.entries} | consistency_of(meter) | summed_up(errors, how.uncertainty_level, found.entries)
     return output, half_widths, how, entries

@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 import slicer
 from numpy.typing import NDArray
 
@@ -32,6 +32,9 @@ from .door import (
 from .nodes import ijk_to_ras_of
 from .nrrd import LONGEST_HEADER, parse_header
 from .nrrd_cine import check_grey
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
@@ -88,8 +91,10 @@ def itk_voxels(path: Path, reader: sitk.ImageFileReader) -> NDArray:
         voxels = metaimage.voxels_of_unknown_size(path) if suffix(path) == ".mha" else None
     if voxels is not None:
         return voxels
+    from SimpleITK import GetArrayFromImage
+
     try:
-        return sitk.GetArrayFromImage(reader.Execute())
+        return GetArrayFromImage(reader.Execute())
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read: {_last_line(error)}") from error
 
@@ -264,14 +269,26 @@ def image_information(path: Path) -> sitk.ImageFileReader:
     if suffix(path) not in READABLE:
         raise InputError(f"{path} is none of {', '.join(READABLE)}, nor a folder of DICOM files")
     check_header(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
+        reader = header_reader(path)
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read: {_last_line(error)}") from error
     if reader.GetDimension() > 2:
         check_geometry(path, matrix_of(reader))
+    return reader
+
+
+def header_reader(path: Path) -> sitk.ImageFileReader:
+    """ITK's reader of an image file, which has read the header.
+
+    Raises:
+        RuntimeError: what ITK says of a file that it cannot read.
+    """
+    from SimpleITK import ImageFileReader  # 100 MiB, which DICOM in and a sequence out do without
+
+    reader = ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
     return reader
 
 

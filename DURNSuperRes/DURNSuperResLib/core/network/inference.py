@@ -26,6 +26,7 @@ from .error_bars import ErrorBars
 from .error_head import ErrorHead, ErrorHeadConfig
 from .fused import FusedDurn
 from .grids import after, before
+from .memory import given_back
 from .models import ModelCard, ModelError, model_for
 from .network import Durn, DurnConfig
 from .processor import has_bfloat16
@@ -204,7 +205,7 @@ class Run:
         """Enlarge all slices; see :func:`run_model`."""
         n, rows, columns = slices.shape
         scale = self.network.config.scale
-        result = np.empty((n, rows * scale, columns * scale), dtype=np.float32)
+        result = given_back((n, rows * scale, columns * scale))
         if bars is not None and not self.network.has_error_head:
             bars = None
         done = 0

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import math
+import mmap
 import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Parameters of glibc's mallopt, see its manual page.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -31,6 +38,16 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError, TypeError):  # not Linux, or not with glibc
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)) and bool(mallopt(M_TRIM_THRESHOLD, MOST_KEPT))
+
+
+def given_back(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Zeros that the system gets back when they are freed, even where :func:`keep_freed_memory` keeps the rest.
+
+    Results that come and go between the network's maps would leave holes in what is kept, into which none of them fits.
+    """
+    import numpy as np  # not at the top, since the command line answers without numpy
+
+    return np.frombuffer(mmap.mmap(-1, 4 * math.prod(shape)), np.float32).reshape(shape)
 
 
 def peak_memory_mib() -> float | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,7 +64,7 @@ MR_IMAGE = MR_CLASSES[0]
 FEWEST_LEVELS = 256
 UINT16, INT16 = np.iinfo(np.uint16), np.iinfo(np.int16)
 
-Phase = Callable[[int], NDArray]
+Phases = Callable[[], Iterable[NDArray]]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def check_folder(folder: Path, overwrite: bool) -> None:
 
 def write_derived(
     stack: Stack,
-    phase: Phase,
+    phases: Phases,
     folder: Path,
     *,
     scale: int,
@@ -135,7 +135,7 @@ def write_derived(
 
     Args:
         stack: what was enlarged.
-        phase: gives the enlarged ``(slices, scale*rows, scale*columns)`` of a phase; asked twice for each.
+        phases: gives the enlarged ``(slices, scale*rows, scale*columns)`` of each phase; called twice.
         folder: where the images go; new or empty, or with ``overwrite`` an earlier result.
         scale, method, model: as they were given to the enlargement.
         found: what it found of itself, in words, for the derivation description.
@@ -147,14 +147,13 @@ def write_derived(
     check_folder(folder, overwrite)
     if stack.first.sop_class not in MR_CLASSES:
         raise DicomError("DICOM output is for MR images; write a volume or a sequence instead")
-    series = _series(stack, phase, scale, method, model, found)
+    series = _series(stack, phases, scale, method, model, found)
     folder = folder.resolve()
     with tempfile.TemporaryDirectory(prefix=".durn-", dir=folder.parent) as private:
         aside = Path(private) / "series"
         aside.mkdir()
-        for number in range(stack.phases):
-            slices = series.scaling.stored(phase(number))
-            for place, pixels in enumerate(slices):
+        for number, values in enumerate(phases()):
+            for place, pixels in enumerate(series.scaling.stored(values)):
                 image = _image(stack, number, place, pixels, series)
                 _write(image, aside / NAME.format(place + 1, number + 1))
         check_folder(folder, overwrite)  # another run may have been there meanwhile
@@ -174,7 +173,7 @@ def _replace(aside: Path, folder: Path, replaced: Path) -> None:
         raise
 
 
-def _series(stack: Stack, phase: Phase, scale: int, method: str, model: str, found: str) -> Series:
+def _series(stack: Stack, phases: Phases, scale: int, method: str, model: str, found: str) -> Series:
     references = {image.frame_of_reference for image in stack.every_frame}
     reference = references.pop() if len(references) == 1 else ""
     numbers = stack.series_numbers or [0]
@@ -189,19 +188,18 @@ def _series(stack: Stack, phase: Phase, scale: int, method: str, model: str, fou
         method=method,
         model=model,
         found=found,
-        scaling=_scaling(stack, phase),
+        scaling=_scaling(stack, phases),
         made=datetime.now(),
     )
 
 
-def _scaling(stack: Stack, phase: Phase) -> Scaling:
+def _scaling(stack: Stack, phases: Phases) -> Scaling:
     """The source's own units if 16 bits hold them and they are not too coarse, else steps that are a power of two."""
     slopes = {(image.stored.slope, image.stored.intercept) for images in stack.frames for image in images}
     slope, intercept = slopes.pop() if len(slopes) == 1 else (min(abs(slope) for slope, _ in slopes), 0.0)
     slope = abs(slope)
     low, high = np.inf, -np.inf
-    for number in range(stack.phases):
-        values = phase(number)
+    for values in phases():
         low, high = min(low, float(values.min())), max(high, float(values.max()))
     if not np.isfinite(low + high):
         raise DicomError("the enlarged images hold NaN or infinite values")
