@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from DURNSuperResLib.core.network.error_bars import ALL_WAYS
-from DURNSuperResLib.evaluation.calibration import calibration, covered, factor, promised, together
+from DURNSuperResLib.core.signal.degradation import INTERPOLATIONS
+from DURNSuperResLib.core.signal.kspace import kspace_truncate, resized
+from DURNSuperResLib.evaluation.calibration import (
+    calibration,
+    covered,
+    factor,
+    promised,
+    together,
+    with_half_width,
+)
+from DURNSuperResLib.evaluation.protocols import beyond_cases_of, cases_of
+from DURNSuperResLib.evaluation.test_sets import TestSet, other_vendor_cine
 
 
 def patients(count: int, seed: int, hardest: float = 1.0) -> dict[str, np.ndarray]:
@@ -62,3 +75,28 @@ def test_the_promise_is_kept_by_the_worst_of_errors() -> None:
         own = {f"{n}": np.full(10, value) for n, value in enumerate(draws[:5])}
         found.append(covered(np.full(10, draws[5]), factor(own, 0.9)))
     assert np.mean(found) >= promised(5, 0.9) - 0.02
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+@pytest.mark.parametrize("degradation", INTERPOLATIONS)
+def test_an_interpolated_case_has_a_truth_of_the_resolution_that_error_bars_speak_of(
+    scale: int, degradation: str
+) -> None:
+    image = np.random.default_rng(1).random((96, 120))
+    (case,) = beyond_cases_of(TestSet("noise", (("a", image),), 48), scale, degradation)
+    (whole,) = cases_of(TestSet("noise", (("a", image),), 48), scale, "kspace")
+    assert case.truth.shape == tuple(scale * size for size in case.low.shape)
+    np.testing.assert_allclose(resized(case.truth, *whole.truth.shape), whole.truth, atol=1e-9)
+    np.testing.assert_allclose(resized(case.low, *whole.low.shape), kspace_truncate(whole.truth, scale), atol=1e-9)
+    assert case.measured is not None
+    assert case.region.of(case.truth).size == pytest.approx(48**2 * case.truth.size / whole.truth.size, rel=0.05)
+
+
+@pytest.mark.parametrize("degradation", INTERPOLATIONS)
+def test_error_bars_hold_whatever_the_scanner_interpolated(data: Path, degradation: str) -> None:
+    cine = other_vendor_cine(data)
+    found = []
+    for case in beyond_cases_of(TestSet(cine.name, cine.images[::7], cine.crop), 2, degradation):
+        image, half_width = with_half_width(case, 2)
+        found.append(case.region.of((np.abs(image - case.truth) <= half_width).astype(np.float64)).mean())
+    assert 0.86 < np.mean(found) < 0.94

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from ..core.engine import enlarge
 from ..core.network.error_bars import ALL_WAYS
 from ..core.options import DEFAULT_MODEL, LEVELS
-from ..core.signal.kspace import resized
 from ..core.signal.measured import Measured
 from ..core.upscaling import Upscaling
 from .protocols import Case, cases_of
@@ -33,8 +32,7 @@ FAMILIES = ("bicubic", "kspace", "noise")  # degradations that error bars are ca
 
 
 def with_half_width(case: Case, scale: int, model: str = DEFAULT_MODEL) -> tuple[FloatArray, FloatArray]:
-    """The image that a run in float32 makes of a case, clipped to [0, 1], and the half-width of its 90 % interval, both
-    on the grid of the truth.
+    """The image that a run in float32 makes of a case, clipped to [0, 1], and the half-width of its 90 % interval.
 
     Raises:
         ModelError: a model without error bars.
@@ -43,12 +41,7 @@ def with_half_width(case: Case, scale: int, model: str = DEFAULT_MODEL) -> tuple
     how = Upscaling(scale=scale, model=model, precision="float32", uncertainty=True, keep_measured=keep)
     result = enlarge(case.low[None], how, measured=case.measured or Measured.whole(*case.low.shape))
     assert result.half_width is not None
-    image, half_width = result.image[0], result.half_width[0]
-    if image.shape != case.truth.shape:  # the stored grid is that of the truth, and the result is finer
-        rows, columns = case.truth.shape
-        image = resized(image, rows, columns)
-        half_width = half_width.reshape(rows, scale, columns, scale).mean(axis=(1, 3))
-    return np.clip(image, 0, 1).astype(np.float64), half_width.astype(np.float64)
+    return np.clip(result.image[0], 0, 1).astype(np.float64), result.half_width[0].astype(np.float64)
 
 
 def ratios(test_set: TestSet, scale: int, degradation: str, model: str = DEFAULT_MODEL) -> dict[str, FloatArray]:

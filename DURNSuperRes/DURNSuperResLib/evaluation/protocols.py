@@ -6,7 +6,9 @@
     ``4 * scale``); figures on the centre crop.
 
 ``interpolated``  the whole slice as a scanner stores it that measured a share of its lines; results are brought back to
-    the grid of the truth, and the figures are those of ``C``.
+    the grid of the truth, and the figures are those of ``C``. Error bars speak of an image of ``scale`` times the
+    resolution that was measured, so that they are held against one: the slice is what ``C`` reduces, stored with more
+    pixels than were measured.
 
 Volumes of one's own go the way of ``C``, and the figures are taken within the body, so that black background does not
 inflate them.
@@ -20,7 +22,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.signal.degradation import DEGRADATIONS, INTERPOLATIONS
+from ..core.signal.degradation import DEGRADATIONS, INTERPOLATION_SHARES, INTERPOLATIONS, stored_beyond
 from ..core.signal.kspace import resized
 from ..core.signal.measured import Measured
 from ..core.signal.spectrum import sample_of, signal_lines
@@ -105,6 +107,27 @@ def degraded(truth: FloatArray, scale: int, degradation: str) -> FloatArray:
     return interpolate(truth) if interpolate else DEGRADATIONS[degradation](truth, scale)
 
 
+def beyond_cases_of(test_set: TestSet, scale: int, degradation: str) -> list[Case]:
+    """The cases for error bars: :func:`cases_of`, but an interpolated slice has a truth of ``scale`` times the
+    resolution that was measured, on the grid that a run gives.
+
+    Raises:
+        ValueError: a slice too small to be reduced.
+    """
+    if degradation not in INTERPOLATION_SHARES:
+        return cases_of(test_set, scale, degradation)
+    made = []
+    for patient, image in test_set.images:
+        truth = multiple_of(normalised(image), scale)
+        made.append((patient, truth, *stored_beyond(truth, scale, INTERPOLATION_SHARES[degradation])))
+    stacks = by_patient((patient, low) for patient, _, low, _ in made)
+    found = {patient: Measured.of([stack]) for patient, stack in stacks.items()}
+    return [
+        Case(patient, low, found[patient], finer, _on(region_of(truth, test_set.crop, 0), truth.shape, finer.shape))
+        for patient, truth, low, finer in made
+    ]
+
+
 def in_own_band(test_set: TestSet) -> TestSet:
     """The truth on a grid of what was measured of it, as far as its spectrum tells, patient by patient.
 
@@ -130,6 +153,13 @@ def region_of(truth: FloatArray, crop: int | None, border: int) -> Region:
         return Region(rows, columns, mask[rows, columns])
     first = [(size - crop) // 2 + border for size in truth.shape]
     rows, columns = (slice(start, start + crop - 2 * border) for start in first)
+    return Region(rows, columns, None)
+
+
+def _on(region: Region, size: tuple[int, ...], finer: tuple[int, ...]) -> Region:
+    """A region of a grid on another one over the same field of view; a mask is left to its rows and columns."""
+    spans = zip((region.rows, region.columns), size, finer, strict=True)
+    rows, columns = (slice(round(span.start * new / old), round(span.stop * new / old)) for span, old, new in spans)
     return Region(rows, columns, None)
 
 

@@ -18,7 +18,7 @@ from ..core.signal.measured import Measured
 from ..core.signal.quality import gradient_magnitude, rank_correlation, sparsification_area
 from ..core.upscaling import Upscaling
 from .calibration import with_half_width
-from .protocols import Case, Region, cases_of
+from .protocols import Case, Region, beyond_cases_of
 from .test_sets import TestSet
 
 FloatArray = NDArray[np.float64]
@@ -72,13 +72,12 @@ def rank_uncertainty(
     found: dict[str, list[tuple[float, float]]] = {}
     inside: dict[str, list[FloatArray]] = {}
     by_place: dict[str, list[FloatArray]] = {}
-    for case in cases_of(test_set, scale, degradation):
+    for case in beyond_cases_of(test_set, scale, degradation):
         image, half_width = with_half_width(case, scale, model)
         half_width = half_width * without_patient(card, case.patient)
         error = np.abs(image - case.truth)
         orders = {HALF_WIDTH: half_width, GRADIENT: gradient_magnitude(image), TRUE_ERROR: error}
-        if image.shape[0] == scale * case.low.shape[0]:
-            orders[EIGHT_PASSES] = _spread(case, scale, model)
+        orders[EIGHT_PASSES] = _spread(case, scale, model)
         for name, order in orders.items():
             found.setdefault(name, []).append(_figures(case.region.of(error), case.region.of(order)))
         covered = (error <= half_width).astype(np.float64)

@@ -74,8 +74,17 @@ def interpolated(truth: ArrayLike, share: tuple[float, float]) -> FloatArray:
     return resized(resized(values, *lines), *size)
 
 
-INTERPOLATIONS = {
-    f"{INTERPOLATED} {rows:g}x{columns:g}": functools.partial(interpolated, share=(rows, columns))
-    for rows, columns in SHARES
-}
+def stored_beyond(
+    truth: ArrayLike, scale: int, share: tuple[float, float] = (1.0, 1.0)
+) -> tuple[FloatArray, FloatArray]:
+    """A scan that measured ``1 / scale`` of a truth's lines and stored more, of which these are a ``share``; and the
+    truth on the grid of that scan enlarged: an image of ``scale`` times the resolution that was measured.
+    """
+    measured = kspace_truncate(truth, scale)
+    size = [2 * round(n / part / 2) for n, part in zip(measured.shape[-2:], share, strict=True)]
+    return resized(measured, *size), resized(np.asarray(truth, np.float64), *(scale * n for n in size))
+
+
+INTERPOLATION_SHARES = {f"{INTERPOLATED} {rows:g}x{columns:g}": (rows, columns) for rows, columns in SHARES}
+INTERPOLATIONS = {name: functools.partial(interpolated, share=share) for name, share in INTERPOLATION_SHARES.items()}
 DEGRADATIONS = dict(zip(DEGRADATION_NAMES, _WAYS, strict=True))
