@@ -7,6 +7,7 @@ from typing import Any
 from ..core.network.models import available_models
 from ..core.options import DEFAULT_MODEL
 
+EIGHT_PASSES_GAIN = 0.08  # dB, of the default model (Documentation/Physicist.md)
 PASSED_ON = ("device", "precision", "sliceAxis", "keepType", "keepMeasured", "wholeCine")
 
 
@@ -21,9 +22,10 @@ def options_of(parameters: Any) -> dict[str, Any]:
 
 
 def best_for(scale: int) -> dict[str, Any]:
-    """The options of the best quality for a scale: the largest network if more than the default one is bundled, else
-    the mean over eight orientations.
+    """The options of the best quality for a scale: the network of the best stated figures if they are better by more
+    than the mean over eight orientations of the default one brings, else that mean.
     """
-    cards = [card for card in available_models() if card.scale == scale]
-    largest = max(cards, key=lambda card: int(card.details.get("parameters", 0)))
-    return {"bestQuality": True} if largest.family == DEFAULT_MODEL else {"model": largest.family}
+    decibels = {card.family: card.decibels for card in available_models() if card.scale == scale}
+    best = max(decibels, key=lambda family: decibels[family])
+    gain = decibels[best] - decibels[DEFAULT_MODEL]
+    return {"model": best} if gain > EIGHT_PASSES_GAIN else {"bestQuality": True}

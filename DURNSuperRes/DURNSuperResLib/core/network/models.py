@@ -68,6 +68,12 @@ class ModelCard:
             raise ModelError(f"the model card {path} cannot be used ({error!r}); reinstall DURNSuperRes") from error
 
     @property
+    def decibels(self) -> float:
+        """Mean of the PSNR in dB that the card states of patients and a scanner not trained on; 0 if it states none."""
+        stated = [of["durn"][0] for name, of in self.details.get("quality", {}).items() if name != "command"]
+        return sum(stated) / len(stated) if stated else 0.0
+
+    @property
     def error_head(self) -> Mapping[str, Any] | None:
         """Architecture, training and calibration of the error head in the same file; None for a model without one."""
         return self.details.get("error_head")
