@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +18,11 @@ from DURNSuperResLib.scene.sequence_storage import write_sequence
 from DURNSuperResLib.scene.sequences import add_item, new_sequence, upscale_sequence
 from DURNSuperResLib.scene.storage import write_volume
 from DURNSuperResLib.scene.volumes import upscale_volume
+from Testing.viewer.served import CHROMIUM, QUIET, READ_SECONDS, Served, start_viewer
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 PHASES, SLICES, SIZE, SPACING_MM = 4, 3, 64, 1.5
 GEOMETRY = np.diag([-SPACING_MM, -SPACING_MM, 8.0, 1.0])
 MILLISECONDS, BRIGHTEST = 40, 400
-READ_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -83,41 +74,9 @@ def _volume(voxels: NDArray[Any]) -> slicer.vtkMRMLScalarVolumeNode:
     return node
 
 
-@dataclass
-class Served:
-    """A running ``durn-superres view``."""
-
-    process: subprocess.Popen[str]
-    address: str
-    folder: Path
-
-    @property
-    def token(self) -> str:
-        return self.address.rpartition("token=")[2]
-
-    @property
-    def root(self) -> str:
-        return self.address.partition("?")[0]
-
-    def end(self) -> int:
-        """Ask it to end as a user does, and wait; returns its exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(READ_SECONDS)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code
-
-
-def _serve(folder: Path, *arguments: object) -> Served:
-    """Start the command; ``folder`` is where it may put temporary files."""
+def _started(folder: Path, *arguments: object) -> Served:
     pytest.importorskip("trame_server", reason="the viewer's packages are not installed")
-    command = [sys.executable, "-m", "DURNSuperResLib.cli", "view", "--quiet", *map(str, arguments)]
-    library = Path(__file__).resolve().parents[2] / "DURNSuperRes"
-    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(library)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout is not None
-    return Served(process, process.stdout.readline().strip(), folder)
+    return start_viewer(folder, *arguments)
 
 
 @pytest.fixture
@@ -126,7 +85,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     started: list[Served] = []
 
     def start(*arguments: object) -> Served:
-        started.append(_serve(tmp_path, *arguments))
+        started.append(_started(tmp_path, *arguments))
         return started[-1]
 
     yield start
@@ -137,7 +96,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 @pytest.fixture(scope="session")
 def cine_viewer(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A viewer of the cine, its enlargement and an uncertainty map, which tests leave as they like."""
-    served = _serve(tmp_path_factory.mktemp("viewer"), files.cine, files.cine_x2, "--uncertainty", files.uncertainty)
+    served = _started(tmp_path_factory.mktemp("viewer"), files.cine, files.cine_x2, "--uncertainty", files.uncertainty)
     yield served
     served.end()
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from ..scene.dicom.frames import Aside, Frame
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 DATA_FILE = re.compile(r"^(?:data ?file|ElementDataFile)\s*[:=]\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 IN_ONE_FILE = {".nhdr": ".nrrd", ".mhd": ".mha"}
 LONGEST_NAME = 60
+
+File = TypeVar("File", bound="Frame | Aside")
 
 
 @dataclass(frozen=True)
@@ -158,15 +160,27 @@ def _dicom_jobs(
 
     jobs: list[Job] = []
     set_aside: Counter[str] = Counter()
-    left = list(asides)
-    for unit in study_folders(frames):
-        images = [image for image in frames if image.path.is_relative_to(unit)]
-        left = [aside for aside in left if not aside.path.is_relative_to(unit)]
-        contents = contents_from(unit, images, [a for a in asides if a.path.is_relative_to(unit)], 0, order)
+    units = study_folders(frames)
+    images, beside = _by_folder(frames, units), _by_folder(asides, units)
+    for unit in units:
+        contents = contents_from(unit, images[unit], beside[unit], 0, order)
         jobs += [_stack_job(stack, unit, folder, to_dicom) for stack in contents.stacks]
         set_aside.update(aside.reason for aside in contents.asides if not aside.damaged)
+    left = beside[None]
     set_aside.update(aside.reason for aside in left if not aside.damaged)
     return jobs + [_damaged_job(aside, folder) for aside in left if aside.damaged], dict(set_aside)
+
+
+def _by_folder(files: Sequence[File], folders: Sequence[Path]) -> dict[Path | None, list[File]]:
+    """Files by which of some folders they lie in, none of which lies in another; those that lie in none at None.
+
+    Each file is asked for its folders, not each folder for its files, of which there may be thousands.
+    """
+    found: dict[Path | None, list[File]] = {folder: [] for folder in (None, *folders)}
+    for file in files:
+        place = next((place for place in (file.path, *file.path.parents) if place in found), None)
+        found[place].append(file)
+    return found
 
 
 def study_folders(frames: Sequence[Frame]) -> list[Path]:

@@ -260,8 +260,10 @@ def check_overlap(a: slicer.vtkMRMLVolumeNode, b: slicer.vtkMRMLVolumeNode) -> N
 
 def _pixels(image: vtk.vtkImageData) -> NDArray[np.uint8]:
     columns, rows, _ = image.GetDimensions()
-    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)
-    return np.where(values[::-1, :, 3:] > 0, values[::-1, :, :3], np.uint8(0))  # black where there is no volume
+    values = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1]
+    picture = values[..., :3].copy()
+    picture[values[..., 3] == 0] = 0  # black where there is no volume
+    return picture
 
 
 def _labelled(image: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:

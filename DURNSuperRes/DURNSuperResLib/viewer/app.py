@@ -59,7 +59,7 @@ class Viewer:
         self._state = self._server.state
         self._mouse = Mouse(session, self._show)
         self._areas = [Area(name, self._resize, self._mouse.event) for name in AREAS]
-        self._frames = Frames(session.pictures, self._areas, self._fail)
+        self._frames = Frames(session, self._areas, self._fail)
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = False
         self._set_up_state()
@@ -100,6 +100,7 @@ class Viewer:
         state.change("smooth")(self._take_smooth)
         for name, act in (
             ("key", self._key),
+            ("wheel", self._mouse.event),
             ("play", self._play),
             ("run", self._run),
             ("cancel", self._cancel),
@@ -217,12 +218,13 @@ class Viewer:
 
     async def _playing(self) -> None:
         """Phase after phase, at the speed of the heart as far as the views can be drawn that fast."""
+        due = time.monotonic()
         while self._state.playing:
-            start = time.monotonic()
             self._session.phase = (self._session.phase + 1) % self._session.phases
-            number = self._show()
-            await self._frames.shown(number)
-            await asyncio.sleep(max(0.0, 1 / self._session.frames_per_second - (time.monotonic() - start)))
+            await self._frames.shown(self._show())
+            # by the clock, or what each sleep takes too long would add up; a late picture does not hasten the next ones
+            due = max(due + 1 / self._session.frames_per_second, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
 
     def _run(self) -> None:
         if not self._state.running:

@@ -1,4 +1,4 @@
-"""The pictures of the views on their way to the browser: drawn when asked for, both together, without loss."""
+"""The pictures of the views on their way to the browser: drawn when or before asked for, together, without loss."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import asyncio
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from trame_rca.protocol import AreaAdapter
+
+from .looks import Kept, Look, Sent, likely_after
+from .session import Session
 
 AREAS = ("original", "result")
 MOST_FRAMES_PER_SECOND = 30.0
@@ -41,25 +45,24 @@ class Area(AreaAdapter):
         """Called by the page."""
         self._moved(event)
 
-    def show(self, png: bytes, picture: NDArray[np.uint8]) -> None:
+    def show(self, picture: Sent) -> None:
         """Send a picture to the page."""
-        rows, columns = picture.shape[:2]
-        self.push(png, {"type": "image/png", "codec": "", "w": columns, "h": rows, "st": 0, "key": "key"})
+        size = {"w": picture.columns, "h": picture.rows}
+        self.push(picture.png, {"type": "image/png", "codec": "", **size, "st": 0, "key": "key"})
 
 
 class Frames:
-    """Draws the views and sends them, as often as asked and the screen can show.
+    """Draws the views and sends them, as often as asked and the screen can show; draws ahead what may come next.
 
     Args:
-        draw: gives the pictures, one an area; runs on a thread of its own.
+        session: what is shown; gives the pictures, on a thread of its own.
         areas: where they go.
         failed: told why if drawing fails.
     """
 
-    def __init__(
-        self, draw: Callable[[], list[NDArray[np.uint8]]], areas: list[Area], failed: Callable[[Exception], None]
-    ) -> None:
-        self._draw, self._areas, self._failed = draw, areas, failed
+    def __init__(self, session: Session, areas: list[Area], failed: Callable[[Exception], None]) -> None:
+        self._session, self._areas, self._failed = session, areas, failed
+        self._kept = Kept()
         self._wanted = asyncio.Event()
         self._drawn = asyncio.Condition()
         self._asked = self._shown = 0
@@ -77,29 +80,51 @@ class Frames:
 
     async def run(self) -> None:
         """Draw until cancelled."""
-        sent: list[tuple[Area, bytes, NDArray[np.uint8]]] = []
+        sent: list[Sent] = []
+        look: Look | None = None
         while True:
             try:
                 await asyncio.wait_for(self._wanted.wait(), REPEAT_SECONDS if sent else None)
             except asyncio.TimeoutError:
-                for area, png, picture in sent:
-                    area.show(png, picture)
+                self._send(sent)
                 sent = []
                 continue
             self._wanted.clear()
             start, number = time.monotonic(), self._asked
+            look, before = self._session.look(), look
             try:
-                pictures = await asyncio.to_thread(self._draw)
-                images = await asyncio.gather(*(asyncio.to_thread(encode, picture) for picture in pictures))
-                sent = list(zip(self._areas, images, pictures, strict=False))
-                for area, png, picture in sent:
-                    area.show(png, picture)
+                sent = await self._made(look)
+                self._send(sent)
             except Exception as error:
                 self._failed(error)
             async with self._drawn:
                 self._shown = number
                 self._drawn.notify_all()
+            await self._draw_ahead(look, before)
             await asyncio.sleep(max(0.0, 1 / MOST_FRAMES_PER_SECOND - (time.monotonic() - start)))
+
+    def _send(self, pictures: list[Sent]) -> None:
+        for area, picture in zip(self._areas, pictures, strict=False):
+            area.show(picture)
+
+    async def _draw_ahead(self, look: Look, before: Look | None) -> None:
+        """Draw what may be asked for next, until something is."""
+        for likely in likely_after(look, before, self._session.slices, self._session.phases):
+            if self._wanted.is_set():
+                return
+            with suppress(Exception):  # whoever asks for it is told
+                await self._made(likely)
+
+    async def _made(self, look: Look) -> list[Sent]:
+        """The pictures of a look, as kept or drawn."""
+        kept = self._kept.get(look)
+        if kept is not None:
+            return kept
+        pictures = await asyncio.to_thread(self._session.pictures, look)
+        images = await asyncio.gather(*(asyncio.to_thread(encode, picture) for picture in pictures))
+        made = [Sent(png, *picture.shape[:2]) for png, picture in zip(images, pictures, strict=True)]
+        self._kept.put(look, made)
+        return made
 
 
 def encode(picture: NDArray[np.uint8]) -> bytes:

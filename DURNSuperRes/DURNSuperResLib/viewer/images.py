@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from ..core.told import warnings_kept
 from ..scene.app import current_scene
@@ -66,9 +67,10 @@ class Image:
         if browser is not None:
             browser.SetSelectedItemNumber(phase)
 
-    def percentile(self, share: float) -> float:
-        """A percentile of the voxels of the phase on show."""
-        return float(np.percentile(slicer.util.arrayFromVolume(self.volume), share))
+    def voxels(self, phase: int) -> NDArray[Any]:
+        """The voxels ``(k, j, i)`` of a phase, whichever is on show."""
+        node = self.volume if self.sequence is None else self.sequence.GetNthDataNode(min(phase, self.phases - 1))
+        return slicer.util.arrayFromVolume(node)
 
     def save(self, folder: Path, name: str) -> Path:
         """Write it into a folder, as ``name.nrrd`` or ``name.seq.nrrd``."""

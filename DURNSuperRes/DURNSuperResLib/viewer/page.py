@@ -15,6 +15,14 @@ STATIC = "durn"
 TITLE = "DURNSuperRes"
 DARK = "<style>html, body { background: #0d0f11; color-scheme: dark; }</style>"
 
+# The client asks for messages as Blobs, and each of the several reads of a Blob waits for another process of the
+# browser's. Buffers are there at once, and take the client's calls for a Blob as they are but for one.
+BUFFERS = """<script>
+  const kind = Object.getOwnPropertyDescriptor(WebSocket.prototype, "binaryType");
+  Object.defineProperty(WebSocket.prototype, "binaryType", { ...kind, set() { kind.set.call(this, "arraybuffer"); } });
+  ArrayBuffer.prototype.arrayBuffer = async function () { return this; };
+</script>"""
+
 
 def add_page(server: Server) -> None:
     """Give the server the page; its variables must be in the server's state by then."""
@@ -31,6 +39,6 @@ def add_page(server: Server) -> None:
 def start_page() -> str:
     """The client's own start page, dark from the first moment and without its icon and greeting."""
     text = (Path(trame_client.module.vue3.__file__).with_name("vue3-www") / "index.html").read_text(encoding="utf-8")
-    text = re.sub(r"<title>.*?</title>", f"<title>{TITLE}</title>{DARK}", text)
+    text = re.sub(r"<title>.*?</title>", f"<title>{TITLE}</title>{DARK}{BUFFERS}", text)
     text = re.sub(r'<link rel="icon"[^>]*>', '<link rel="icon" href="data:," />', text)
     return re.sub(r"<script>\s*fetch\(.*?</script>", "", text, flags=re.DOTALL)

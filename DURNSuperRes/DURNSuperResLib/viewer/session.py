@@ -31,6 +31,7 @@ from ..scene.views import LinkedViews, check_overlap, describe
 from ..scene.volumes import enlarge_volume
 from ..worker import Worker
 from .images import Image, read_image
+from .looks import Look
 
 OVERLAYS = ("none", "difference", "uncertainty")
 ZOOMS = (1.0, 16.0)
@@ -69,6 +70,8 @@ class Session:
         self._uncertainty_limit = 1.0
         self._views: LinkedViews | None = None
         self._size = (640, 640)
+        self._drawing = 0
+        self._fit_step = 1.0  # mm a pixel at the fit
         self.slice = self.phase = 0
         self.window, self.level = 1.0, 0.5
         self.zoom, self.centre = 1.0, (0.0, 0.0)
@@ -159,8 +162,8 @@ class Session:
 
     @property
     def intensities(self) -> tuple[float, float]:
-        """Smallest and largest voxel of the original's phase on show."""
-        voxels = slicer.util.arrayFromVolume(self._images[0].volume)
+        """Smallest and largest voxel of the original's phase."""
+        voxels = self._images[0].voxels(self.phase)
         return float(voxels.min()), float(voxels.max())
 
     @property
@@ -175,7 +178,7 @@ class Session:
 
     def automatic_window(self) -> tuple[float, float]:
         """Window and level that show the original from its darkest to its bright parts, single bright voxels aside."""
-        low, high = self._images[0].percentile(0.5), self._images[0].percentile(99.5)
+        low, high = map(float, np.percentile(self._images[0].voxels(self.phase), (0.5, 99.5)))
         return max(high - low, 1e-6), (low + high) / 2
 
     @property
@@ -187,12 +190,14 @@ class Session:
     def resize(self, width: int, height: int) -> None:
         """Give each view ``width`` x ``height`` pixels, within bounds."""
         self._size = tuple(int(np.clip(edge, SMALLEST, LARGEST)) for edge in (width, height))  # type: ignore[assignment]
+        self._drawing += 1
 
     @_locked
     def set_smooth(self, smooth: bool) -> None:
         """Interpolate between voxels, or show them as they are."""
         if self._views is not None:
             self._views.set_smooth(smooth)
+            self._drawing += 1
 
     def scroll(self, steps: int) -> None:
         """Go some slices on, as far as there are any."""
@@ -208,7 +213,7 @@ class Session:
     def pan(self, right: float, up: float) -> None:
         """Move the images by some pixels of the views."""
         if self._views is not None:
-            step = self._views.millimetres_per_pixel()
+            step = self._fit_step / self.zoom
             self.centre = (self.centre[0] - right * step, self.centre[1] - up * step)
 
     def adjust(self, wider: float, brighter: float) -> None:
@@ -223,18 +228,28 @@ class Session:
         else:
             self.overlay = overlay
 
+    def look(self) -> Look:
+        """What the views are to show now."""
+        how = self.window, self.level, self.zoom, self.centre, self.overlay
+        return Look(self._drawing, self.slice, self.phase, *how)
+
     @_locked
-    def pictures(self) -> list[NDArray[np.uint8]]:
-        """What each view shows, ``(rows, columns, 3)``, in the state as it is now; empty without an image."""
+    def pictures(self, look: Look | None = None) -> list[NDArray[np.uint8]]:
+        """What each view shows, ``(rows, columns, 3)``, in a look, or as it is now; empty without an image."""
         if self._views is None:
             return []
-        for image in self._all:
-            image.show_phase(min(self.phase, image.phases - 1))
-        self._views.resize(*self._size)
-        self._views.set_window_level(self.window, self.level)
-        self._views.show(slice_index=self.slice, zoom=self.zoom, centre=self.centre)
+        look = look or self.look()
+        self._bring_views_to(self._views, look)
         pictures = self._views.images()
-        return [*pictures[:1], *map(self._painted, pictures[1:])]
+        return [*pictures[:1], *(self._painted(picture, look) for picture in pictures[1:])]
+
+    def _bring_views_to(self, views: LinkedViews, look: Look) -> None:
+        for image in self._all:
+            image.show_phase(min(look.phase, image.phases - 1))
+        views.resize(*self._size)
+        views.set_window_level(look.window, look.level)
+        views.show(slice_index=min(look.slice, views.slices - 1), zoom=look.zoom, centre=look.centre)
+        self._fit_step = views.millimetres_per_pixel() * look.zoom
 
     @_locked
     def value_at(self, right: float, down: float) -> str:
@@ -245,6 +260,7 @@ class Session:
         """
         if self._views is None:
             return ""
+        self._bring_views_to(self._views, self.look())  # they may have drawn ahead
         last = len(self._images) - 1
         image = self._images[last].volume
         columns, rows = self._size
@@ -353,15 +369,16 @@ class Session:
     def _show_images(self) -> None:
         nodes = [image.volume for image in self._images]
         self._views = LinkedViews(nodes, slice_axis=self._slice_axis)
+        self._drawing += 1
 
-    def _painted(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _painted(self, picture: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:
         """The second view's picture under the overlay."""
         assert self._views is not None
-        if self.overlay == "difference":
+        if look.overlay == "difference":
             a, b = (self._views.sampled(1, image.volume).astype(np.float32) for image in self._images)
-            limit = self.difference_limit
+            limit = look.window * DIFFERENCE_SHARE
             return coloured(picture, b - a, difference_colours(), (-limit, limit), self.overlay_opacity)
-        if self.overlay == "uncertainty" and self._uncertainty is not None:
+        if look.overlay == "uncertainty" and self._uncertainty is not None:
             values = self._views.sampled(1, self._uncertainty.volume)
             limits = (0.0, self._uncertainty_limit)
             return coloured(picture, values, uncertainty_colours(), limits, self.overlay_opacity)

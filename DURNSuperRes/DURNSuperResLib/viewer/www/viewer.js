@@ -28,6 +28,14 @@
     divider.addEventListener("lostpointercapture", () => divider.removeEventListener("pointermove", move), { once: true });
   });
 
+  // By itself, in one message: the views' own handler tells of a wheel's beginning first, and waits for an answer.
+  document.addEventListener("wheel", (event) => {
+    if (!event.target.closest?.(".view") || event.target.closest(".panel") || !event.deltaY) return;
+    event.preventDefault();
+    event.stopPropagation();
+    window.trame.trigger("wheel", [{ type: "MouseWheel", spinY: event.deltaY, ctrlKey: event.ctrlKey }]);
+  }, { capture: true, passive: false });
+
   let pointed = 0;
   document.addEventListener("pointermove", (event) => {
     const now = performance.now();
