@@ -91,7 +91,7 @@ class Amount:
     opened: int
 
 
-WHOLE, QUICK = Amount(12, 25, 3, 8.0, 300, 12), Amount(3, 5, 1, 2.0, 3, 3)
+WHOLE, QUICK = Amount(12, 25, 3, 8.0, 300, 30), Amount(3, 5, 1, 2.0, 3, 3)
 
 
 def missing() -> str:
