@@ -13,6 +13,7 @@ from numpy.testing import assert_array_equal
 
 from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.upscaling import Upscaling
+from DURNSuperResLib.scene.nodes import repair_non_finite
 from DURNSuperResLib.scene.sequences import add_item, enlarge_sequence, items_of, new_sequence, one_by_one
 from DURNSuperResLib.scene.shelf import let_go, shelved
 
@@ -49,6 +50,16 @@ def test_what_is_let_go_takes_no_memory_and_comes_back(tmp_path: Path) -> None:
     let_go(view)
     assert looked_at - before > 15 * 1024 > resident_kib() - before + 14 * 1024
     assert view[-1, -1, -1] == 7
+
+
+def test_what_was_repaired_on_the_shelf_stays_repaired(tmp_path: Path) -> None:
+    voxels = np.arange(1.0, 25.0).reshape(2, 3, 4)
+    voxels[1, 1, 1] = np.nan
+    volume = slicer.vtkMRMLScalarVolumeNode()
+    volume.SetAndObserveImageData(shelved(voxels, tmp_path))
+    assert repair_non_finite(volume) == 1
+    let_go(slicer.util.arrayFromVolume(volume))
+    assert slicer.util.arrayFromVolume(volume)[1, 1, 1] == 1
 
 
 def test_letting_go_of_voxels_in_memory_does_nothing() -> None:

@@ -27,7 +27,7 @@ def shelved(voxels: NDArray, folder: Path) -> vtk.vtkImageData:
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(np.ascontiguousarray(voxels).data)
         file.flush()
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE)  # what is changed later stays
     flat = np.frombuffer(mapped, voxels.dtype)
     _shelved[flat.ctypes.data] = mapped
     image = vtk.vtkImageData()
