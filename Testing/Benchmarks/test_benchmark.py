@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from DURNSuperResLib.core.network.network import Durn, DurnConfig
-from Testing.Benchmarks import benchmark, rivals
+from Testing.Benchmarks import benchmark, cost_picture, rivals
 
 
 @pytest.mark.parametrize(("scale", "giga"), [(2, 8.76), (3, 8.82), (4, 8.93)])
@@ -35,3 +35,10 @@ def test_a_trial_run_prints_its_figures(tmp_path: Path, capsys: pytest.CaptureFi
             in (tmp_path / "f.md").read_text()
         )
     assert 0 < figures["command"]["network"] < figures["command"]["seconds"]
+
+
+def test_the_picture_of_costs_shows_what_is_scored_and_what_is_only_timed(tmp_path: Path) -> None:
+    seconds = {"bicubic": 0.01, "durn-light, float32": 0.2, "durn-light, best quality": 1.6, "LKMN-T": 0.9}
+    decibels = {"bicubic": 35.7, "durn-light": 38.6, "durn-light, best quality": 38.7}
+    cost_picture._draw(seconds, decibels, tmp_path / "cost.png")
+    assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
