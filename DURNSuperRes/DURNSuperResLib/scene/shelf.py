@@ -24,10 +24,13 @@ def shelved(voxels: NDArray, folder: Path) -> vtk.vtkImageData:
     Raises:
         OSError: no room in the folder, or no right to write there.
     """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(np.ascontiguousarray(voxels).data)
-        file.flush()
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE)  # what is changed later stays
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(np.ascontiguousarray(voxels).data)
+            file.flush()
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE)  # what is changed later stays
+    except OSError as error:
+        raise OSError(f"{folder} has no room for what waits there ({error.strerror}); is the disk full?") from error
     flat = np.frombuffer(mapped, voxels.dtype)
     _shelved[flat.ctypes.data] = mapped
     image = vtk.vtkImageData()
