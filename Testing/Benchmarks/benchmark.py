@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import os
 import platform
 from collections.abc import Callable
@@ -31,7 +30,7 @@ from DURNSuperResLib.core.network.models import model_for
 from DURNSuperResLib.core.network.network import Durn, DurnConfig, in_channels_last
 from DURNSuperResLib.core.options import SCALES
 from Testing.Benchmarks import rivals, whole_runs
-from Testing.Benchmarks.timing import best_seconds, table
+from Testing.Benchmarks.timing import best_seconds, hand_out, table
 
 CPU = torch.device("cpu")
 SIZE = 256  # rows and columns of the slice that everything is timed on
@@ -49,12 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help="write the tables to this file")
     options = parser.parse_args(arguments)
     figures = measure(quick=options.quick)
-    text = report(figures)
-    print(text)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    hand_out(figures, report(figures), options)
 
 
 def measure(*, quick: bool = False) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 
 def best_seconds(actions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -22,3 +25,12 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table, its first column left-aligned and the others right-aligned."""
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def hand_out(figures: dict[str, Any], text: str, options: argparse.Namespace) -> None:
+    """Print a report, and write figures and report to the files of ``--json`` and ``--output``."""
+    print(text)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")

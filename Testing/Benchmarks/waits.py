@@ -9,13 +9,13 @@ whose needs are missing says so in place of its tables.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from Testing.Benchmarks import batch_waits, panel_waits, viewer_waits
+from Testing.Benchmarks.timing import hand_out
 
 PARTS = {"viewer": viewer_waits, "panel": panel_waits, "batch": batch_waits}
 
@@ -29,12 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help="write the tables to this file")
     options = parser.parse_args(arguments)
     figures = measure(options.only, quick=options.quick)
-    text = report(figures)
-    print(text)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    hand_out(figures, report(figures), options)
 
 
 def measure(parts: list[str], *, quick: bool) -> dict[str, Any]:
