@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .error_head import ErrorHead, expected_error
 from .network import Deconv, Durn, ResidualBlock, bicubic_enlargement
+from .processor import has_bfloat16
 
 
 class FusedDurn:
@@ -124,12 +125,16 @@ class _Convolution:
             weight = weight.flip(2, 3).transpose(0, 1)
         elif isinstance(conv, Deconv):
             self._apply = F.conv_transpose2d
-        self._weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
-        self._bias = conv.bias.detach().to(dtype) if conv.bias is not None else None
+        self._dtype = dtype
+        # torch would round sums midway where the processor has no bfloat16; those that have it sum in float32.
+        by_way_of_float32 = dtype == torch.bfloat16 and weight.device.type == "cpu" and not has_bfloat16()
+        self._within = torch.float32 if by_way_of_float32 else dtype
+        self._weight = weight.to(dtype).to(self._within).contiguous(memory_format=torch.channels_last)
+        self._bias = conv.bias.detach().to(dtype).to(self._within) if conv.bias is not None else None
         self._slope = act.weight.item() if isinstance(act, nn.PReLU) else act
 
     def __call__(self, x: Tensor) -> Tensor:
-        out = self._apply(x, self._weight, self._bias, **self._where)
+        out = self._apply(x.to(self._within), self._weight, self._bias, **self._where).to(self._dtype)
         return out if self._slope is None else F.leaky_relu_(out, self._slope)
 
 
