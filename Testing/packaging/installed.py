@@ -49,11 +49,17 @@ def check(folder: Path) -> None:
         if name not in NEEDS_DESKTOP and Path(importlib.import_module(name).__file__) != path:
             raise ImportError(f"{name} comes from elsewhere than {path}")
         waiting += _named(folder, name, path)
-    from DURNSuperResLib.core.network.models import model_for
+    from DURNSuperResLib.core.network.models import WEIGHTS_FOLDER, available_models, model_for
     from DURNSuperResLib.core.options import SCALES
 
     for scale in SCALES:
-        model_for(scale).load_state_dict()
+        model_for(scale)
+    cards = available_models()
+    for card in cards:
+        card.load_state_dict()
+    without_card = set(WEIGHTS_FOLDER.glob("*.pt")) - {card.path for card in cards}
+    if without_card:
+        raise FileNotFoundError(f"no card beside {sorted(without_card)}")
     form = re.findall(r'resourcePath\("(.+?)"\)', (folder / "DURNSuperRes.py").read_text(encoding="utf-8"))
     for resource in (*form, *RESOURCES):
         (folder / "Resources" / resource).read_bytes()
