@@ -78,7 +78,7 @@ def train(
     checkpoint = own if resume and own.exists() else branch_from
     task = _task(config)
     if config.get("start_from") and not checkpoint:
-        take_over(task.network, Path(config["start_from"]), widen=config.get("widen", False))
+        take_over(task.network, Path(config["start_from"]), double=config.get("double", False))
     patches, validation = _data(config, data, steps_of(checkpoint) if checkpoint else 0)
     trainer = pl.Trainer(
         default_root_dir=output,

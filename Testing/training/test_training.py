@@ -208,19 +208,25 @@ def test_the_checkpoint_is_the_last_even_where_an_earlier_one_was_better(
     assert steps_of(tmp_path / "last.ckpt") == 20
 
 
-@pytest.mark.parametrize("urns", [1, 2])
-def test_a_wider_network_begins_with_what_a_narrow_one_computes(tmp_path: Path, urns: int) -> None:
+@pytest.mark.parametrize(("scale", "urns"), [(2, 2), (3, 1), (4, 2)])
+def test_a_network_twice_as_wide_begins_with_the_mean_of_two_passes(tmp_path: Path, scale: int, urns: int) -> None:
     narrow, wide = (
-        Durn(DurnConfig(scale=2, channels=channels, urns=urns, bicubic_skip=True))
-        for channels in [(4, 8, 4), (6, 16, 6)]
+        Durn(DurnConfig(scale=scale, channels=channels, urns=urns, bicubic_skip=True))
+        for channels in [(4, 8, 4), (8, 16, 8)]
     )
     torch.save(narrow.state_dict(), tmp_path / "narrow.pt")
     image = torch.rand(1, 1, 20, 24)
-    assert not torch.allclose(wide(image), narrow(image), atol=1e-3)
-    take_over(wide, tmp_path / "narrow.pt", widen=True)
-    torch.testing.assert_close(wide(image), narrow(image))
-    new_features = wide.initial(image)[:, 4:]
-    assert new_features.std() > 0.01  # fresh channels have something to tell once a later layer listens
+    turned_back = narrow(image.flip(2, 3)).flip(2, 3)
+    assert not torch.allclose(turned_back, narrow(image), atol=1e-3)
+    take_over(wide, tmp_path / "narrow.pt", double=True)
+    torch.testing.assert_close(wide(image), (narrow(image) + turned_back) / 2)
+
+
+def test_a_network_doubles_only_into_one_twice_as_wide(tmp_path: Path) -> None:
+    narrow, wide = (Durn(DurnConfig(scale=2, channels=channels)) for channels in [(4, 8, 4), (6, 12, 6)])
+    torch.save(narrow.state_dict(), tmp_path / "narrow.pt")
+    with pytest.raises(ValueError, match=r"initial.weight is \(4, 1, 3, 3\), which is not half as wide"):
+        take_over(wide, tmp_path / "narrow.pt", double=True)
 
 
 def test_the_rate_stays_until_the_cooldown_and_the_stable_checkpoint_stays_behind(
