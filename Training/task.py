@@ -17,6 +17,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from DURNSuperResLib.core.network.network import Durn, DurnConfig, in_channels_last
 from Training.losses import image_loss, taught_loss
+from Training.teacher import Teacher
 
 # SOAP (Vyas et al., arXiv 2409.11321) is Adam in the eigenbasis of the gradients' second moments.
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -38,7 +39,7 @@ class DurnTask(pl.LightningModule):
             a cosine from the warm-up on.
         optimizer: a name of ``OPTIMIZERS``.
         fourier_weight: of the Fourier transform in the loss.
-        teacher: a run's checkpoint to learn from beside the truth.
+        teacher: name of a bundled model to learn from beside the truth, by the mean of its eight passes.
         teacher_share: of the loss against the teacher's images.
         compile_network: whether to compile the network for training.
     """
@@ -63,16 +64,14 @@ class DurnTask(pl.LightningModule):
         self.network = in_channels_last(Durn(DurnConfig.from_dict(architecture)))
         self._forward = torch.compile(self.network, dynamic=False) if compile_network else self.network
         # In a tuple, a teacher is no part of what is trained, averaged and saved.
-        self._teachers = (in_channels_last(trained_network(Path(teacher))).eval(),) if teacher else ()
+        self._teachers = (Teacher(teacher, self.network.config.scale),) if teacher else ()
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         low, truth = batch
         image = self._forward(low)
         loss = image_loss(image, truth, self.hparams["fourier_weight"])
         for teacher in self._teachers:
-            with torch.no_grad():
-                taught = teacher(low)
-            loss = taught_loss(loss, image, taught, self.hparams["teacher_share"])
+            loss = taught_loss(loss, image, teacher.image_of(low), self.hparams["teacher_share"])
         self.log("train_loss", loss, prog_bar=True)
         return loss
 
