@@ -48,12 +48,25 @@ def is_sequence(path: Path) -> bool:
     return path.name.lower().endswith(SEQUENCE_ENDING)
 
 
+def check_name(path: Path) -> None:
+    """Whether readers and writers can be told a path; they end the process at one that is no text.
+
+    Raises:
+        InputError: bytes that are no UTF-8, as archives of other systems leave them in names.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{path} has letters in its name or folders that are not UTF-8; rename these") from error
+
+
 def check_header(path: Path) -> None:
     """Whether readers may be let at a NRRD, NIfTI or MetaImage file: a header that makes sense, and no false promise.
 
     Raises:
         InputError: a missing, empty or damaged file, or one whose header promises more than it can hold.
     """
+    check_name(path)
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if not path.is_file():

@@ -24,6 +24,7 @@ from .door import (
     check_complete,
     check_geometry,
     check_header,
+    check_name,
     check_place,
     damage_named,
     is_sequence,
@@ -109,6 +110,7 @@ def _new_node(name: str, voxels: NDArray, ijk_to_ras: NDArray) -> slicer.vtkMRML
 
 def _read_stack(folder: Path) -> slicer.vtkMRMLScalarVolumeNode:
     """A DICOM folder of one plain stack, by Slicer's reader."""
+    check_name(folder)
     from .dicom.plain import DicomError, plain_stack  # with pydicom, which files do without
 
     try:
@@ -172,9 +174,11 @@ def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABL
     Raises:
         OutputError: an unknown file type, a folder that is missing or read-only, or a file that exists already
             and ``overwrite`` is not set.
+        InputError: a folder that no writer can be told.
     """
     if suffix(path) not in endings:
         raise OutputError(f"the output {path} must end in one of {', '.join(endings)}")
+    check_name(path.parent.absolute())
     if not path.parent.is_dir():
         raise OutputError(f"the output folder {path.parent} does not exist")
     if not os.access(path.parent, os.W_OK):
