@@ -32,7 +32,7 @@ from ...core.upscaling import Upscaling
 from ...version import NOTICE, __version__
 from .frames import MR_CLASSES, Frame, Tags, quiet_pydicom
 from .plain import DicomError
-from .reading import read_dataset
+from .reading import read_dataset, write_dataset
 from .stacks import Stack
 
 COPIED = {
@@ -356,11 +356,7 @@ def _write(image: FileDataset, path: Path) -> None:
     """
     with quiet_pydicom():
         try:
-            if int(pydicom.__version__.split(".")[0]) >= 3:
-                pydicom.dcmwrite(path, image, enforce_file_format=True)
-            else:
-                image.is_little_endian, image.is_implicit_VR = True, False
-                pydicom.dcmwrite(path, image, write_like_original=False)
+            write_dataset(image, path)
             copy = pydicom.dcmread(path)
         except OSError as error:
             raise OSError(f"the DICOM output could not be written ({error.strerror}); is the disk full?") from error
