@@ -119,15 +119,16 @@ def check_place(path: Path, ijk_to_ras: NDArray[np.float64]) -> None:
         return
     header = nifti.read_header(path)
     unit = header.unit_place
-    places = [place for place in (header.sform if unit is None else unit, header.qform) if place is not None]
-    found = [_near(place, ijk_to_ras) for place in places]
-    if places and not any(found):
+    stated = {"sform": header.sform if unit is None else unit, "qform": header.qform}
+    found = {name: _near(place, ijk_to_ras) for name, place in stated.items() if place is not None}
+    if found and not any(found.values()):
         raise InputError(f"{path}: its orientation (sform) and its spacing do not go together, or its axes are sheared")
-    if unit is not None and found[0]:
+    if unit is not None and found["sform"]:
         steps = " x ".join(f"{step:g}" for step in header.steps)
         logger.warning("%s: its sform has steps of 1 mm; the spacing of its header, %s mm, was taken", path, steps)
-    if not all(found):
-        logger.warning("%s states two places in space that differ (sform, qform); one of them is taken", path)
+    if not all(found.values()):
+        taken = next(name for name in found if found[name])
+        logger.warning("%s states two places in space that differ (sform, qform); its %s is taken", path, taken)
 
 
 def _near(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
