@@ -171,13 +171,13 @@ def _check_meta(path: Path) -> None:
 def check_complete(path: Path) -> None:
     """Whether all voxels are there, compressed ones undamaged: readers fill what is missing with anything.
 
-    Voxels in files of their own are left to the reader, those of
-    NIfTI files are counted as :func:`~.nifti.volumes` reads them.
+    Voxels of NRRD headers in files of their own are left to the reader, those of NIfTI files are counted as
+    :func:`~.nifti.volumes` reads them.
 
     Raises:
         InputError: a file that is cut short or damaged.
     """
-    check = {".nrrd": _nrrd_complete, ".mha": metaimage.check_complete}
+    check = {".nrrd": _nrrd_complete, ".mha": metaimage.check_complete, ".mhd": metaimage.check_complete}
     with damage_named(path):
         check.get(suffix(path), check_header)(path)
 

@@ -7,6 +7,7 @@ NIfTI write to a full disk reports success), so input is checked before and outp
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -291,6 +292,8 @@ def header_reader(path: Path) -> sitk.ImageFileReader:
     from SimpleITK import ImageFileReader  # 100 MiB, which DICOM in and a sequence out do without
 
     reader = ImageFileReader()
+    if suffix(path) in (".mha", ".mhd"):  # whose reader does not know itself by an ending in capitals
+        reader.SetImageIO("MetaImageIO")
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     return reader
@@ -299,7 +302,8 @@ def header_reader(path: Path) -> sitk.ImageFileReader:
 def _last_line(error: RuntimeError) -> str:
     if "orthonormal" in str(error):
         return "its axes are sheared, not at right angles"
-    return str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ")
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("Reason: ")]
+    return re.sub(r"^(sitk::ERROR|ITK ERROR: \w+\(0x\w+\)): ", "", lines[-1])
 
 
 def matrix_of(image: sitk.Image | sitk.ImageFileReader) -> NDArray[np.float64]:
