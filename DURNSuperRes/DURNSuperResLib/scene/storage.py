@@ -32,8 +32,8 @@ from .door import (
     suffix,
 )
 from .nodes import ijk_to_ras_of
-from .nrrd import LONGEST_HEADER, parse_header
-from .nrrd_cine import check_grey
+from .nrrd import LONGEST_HEADER, bzip2_voxels, parse_header
+from .nrrd_cine import check_grey, is_cine, phase_axis
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -90,7 +90,8 @@ def itk_voxels(path: Path, reader: sitk.ImageFileReader) -> NDArray:
     """
     check_complete(path)
     with damage_named(path):
-        voxels = metaimage.voxels_of_unknown_size(path) if suffix(path) == ".mha" else None
+        own = {".mha": metaimage.voxels_of_unknown_size, ".nrrd": bzip2_voxels}.get(suffix(path))
+        voxels = own(path) if own else None
     if voxels is not None:
         return voxels
     from SimpleITK import GetArrayFromImage
@@ -325,7 +326,10 @@ def _check_grey_volume(path: Path) -> None:
         check_header(path)
     with damage_named(path):
         if suffix(path) in (".nrrd", ".nhdr"):
-            check_grey(parse_header(_begin(path)), sequence=is_sequence(path))
+            header = parse_header(_begin(path))
+            check_grey(header, sequence=is_sequence(path))
+            if header.detached and is_cine(header) and header.sizes[phase_axis(header)] > 1:
+                raise InputError(f"{path} is a cine with its voxels in another file, which is not read; save it as one")
         elif suffix(path) in nifti.ENDINGS:
             _ = nifti.read_header(path).dtype
     reader = image_information(path)
