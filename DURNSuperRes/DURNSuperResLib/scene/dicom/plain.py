@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
 
 from .nature import why_no_image
@@ -118,7 +119,7 @@ def _header(path: Path) -> SliceHeader | None:
     )
 
 
-def _dataset(path: Path) -> pydicom.Dataset | None:
+def _dataset(path: Path) -> FileDataset | None:
     try:
         return read_dataset(path)
     except InvalidDicomError:
