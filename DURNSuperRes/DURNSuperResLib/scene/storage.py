@@ -272,7 +272,7 @@ def image_information(path: Path) -> sitk.ImageFileReader:
     Raises:
         InputError: no image file of a kind that is read here, or a damaged one.
     """
-    if suffix(path) not in READABLE:
+    if path.exists() and suffix(path) not in READABLE:
         raise InputError(f"{path} is none of {', '.join(READABLE)}, nor a folder of DICOM files")
     check_header(path)
     try:

@@ -114,8 +114,8 @@ def _decode_by_itk(path: Path, data: FileDataset) -> NDArray:
                 frames.append(sitk.GetArrayFromImage(sitk.ReadImage(str(alone), imageIO="GDCMImageIO"))[0])
         return np.stack(frames)
     except Exception as error:  # what is damaged makes any of them raise nearly anything
-        what_to_do = "decompress it, or install pylibjpeg with pylibjpeg-libjpeg and pylibjpeg-openjpeg"
-        raise DicomError(f"{path}: its pixels ({syntax.name}) cannot be decoded here; {what_to_do}") from error
+        why = "it is damaged, or pydicom lacks pylibjpeg with pylibjpeg-libjpeg and pylibjpeg-openjpeg"
+        raise DicomError(f"{path}: its pixels ({syntax.name}) cannot be decoded: {why}") from error
 
 
 def _pixels_alone(data: Dataset, content: bytes) -> FileDataset:
