@@ -192,6 +192,17 @@ def test_skipped_lines_and_bytes_of_a_volume_are_no_voxels(tmp_path: Path, encod
     assert np.array_equal(slicer.util.arrayFromVolume(read_volume(path)), VOXELS)
 
 
+@pytest.mark.parametrize(("space", "told"), [("LPS", False), ("right-anterior-superior", False), ("scanner-xyz", True)])
+def test_a_place_in_no_anatomical_space_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, space: str, told: bool
+) -> None:
+    read_volume(nrrd(tmp_path / "a.nrrd", VOXELS, {**LPS, "space": space, "space directions": " ".join(STEPS)}))
+    assert ("states no anatomical space" in caplog.text) == told
+    caplog.clear()
+    read_volume(nrrd(tmp_path / "b.nrrd", VOXELS, {"spacings": "1.4 1.5 8"}))
+    assert "states no anatomical space" in caplog.text
+
+
 def test_a_volume_compressed_by_bzip2_is_read_in_full_or_refused(tmp_path: Path) -> None:
     fields = {**LPS, "space directions": " ".join(STEPS), "encoding": "bzip2", "endian": "big"}
     head = nrrd(tmp_path / "a.nrrd", VOXELS, fields).read_bytes().partition(b"\n\n")[0] + b"\n\n"

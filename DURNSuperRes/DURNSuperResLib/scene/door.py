@@ -30,6 +30,7 @@ SEQUENCE_ENDING = ".seq.nrrd"
 SMALLEST_MM = 1e-6
 PLACE_TOLERANCE, PLACE_TOLERANCE_MM = 1e-3, 0.05  # of a step in space, as a share of the smallest; of the origin
 LEAST_ANGLE = 1e-3  # volume that three unit steps span; 0 where they lie in a plane
+ANATOMICAL = re.compile(r"(left|right)-(anterior|posterior)-superior|(LP|RA|LA)S", re.IGNORECASE)
 DAMAGES = (EOFError, OSError, zlib.error, struct.error)
 
 
@@ -107,7 +108,8 @@ def check_place(path: Path, ijk_to_ras: NDArray[np.float64]) -> None:
     """Whether a reader put a volume where its file says.
 
     Args:
-        path: the file; only NIfTI files are looked into, whose two ways to state a place readers mix up.
+        path: the file; of NIfTI files the two ways to state a place, which readers mix up; of NRRD files whether they
+            state one at all, which is told where not.
         ijk_to_ras: 4 x 4, as it was read.
 
     Raises:
@@ -115,6 +117,8 @@ def check_place(path: Path, ijk_to_ras: NDArray[np.float64]) -> None:
             steps are 1 mm at right angles goes with the spacing in ``pixdim``.
     """
     check_geometry(path, ijk_to_ras)
+    if suffix(path) in (".nrrd", ".nhdr"):
+        _tell_space(path)
     if suffix(path) not in nifti.ENDINGS:
         return
     header = nifti.read_header(path)
@@ -129,6 +133,13 @@ def check_place(path: Path, ijk_to_ras: NDArray[np.float64]) -> None:
     if not all(found.values()):
         taken = next(name for name in found if found[name])
         logger.warning("%s states two places in space that differ (sform, qform); its %s is taken", path, taken)
+
+
+def _tell_space(path: Path) -> None:
+    with path.open("rb") as file:
+        space = parse_header(file.read(LONGEST_HEADER)).fields.get("space", "")
+    if not ANATOMICAL.match(space):
+        logger.warning("%s states no anatomical space; it is placed as ITK does (LPS), Slicer does otherwise", path)
 
 
 def _near(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
