@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import io
 import logging
 import os
 import signal
@@ -55,6 +56,8 @@ def command() -> int:
     if "--verbose" not in sys.argv:
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whose encoding may not have all letters of names and descriptions
+        sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, nothing left behind
     keep_freed_memory()
     return main()

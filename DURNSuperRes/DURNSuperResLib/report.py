@@ -9,6 +9,7 @@ import base64
 import hashlib
 import html
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,7 +72,7 @@ class Row:
 def write_report(path: Path, entries: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]) -> None:
     """Write ``entries`` (sections of names and values) to ``path`` as JSON, and the page beside it as ``.html``."""
     write_json(path, entries)
-    page_of(path).write_text(page(entries, rows), encoding="utf-8")
+    page_of(path).write_text(page(entries, rows), encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, entries: Mapping[str, Any]) -> None:
@@ -114,7 +115,7 @@ def sha256_of(path: Path) -> str:
         return _hash_of_file(path).hexdigest()
     whole = hashlib.sha256()
     for file in sorted(file for file in path.rglob("*") if file.is_file()):
-        whole.update(f"{file.relative_to(path).as_posix()}\0".encode() + _hash_of_file(file).digest())
+        whole.update(os.fsencode(f"{file.relative_to(path).as_posix()}\0") + _hash_of_file(file).digest())
     return whole.hexdigest()
 
 

@@ -202,7 +202,7 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
     "folder for a file": (["in.nii", "-o", "out"], "of a cine must end in one of"),
     "not empty": (["in", "-o", "full"], "not empty; give --overwrite"),
     "not ours": (["in", "-o", "full", "--overwrite"], "holds other files than an earlier result"),
-    "its own input": (["in", "-o", "in", "--overwrite"], "holds other files than an earlier result"),
+    "its own input": (["in", "-o", "in", "--overwrite"], "is the input"),
     "another plane": (["in", "-o", "out", "--slice-axis", "i"], "DICOM output keeps the planes"),
     "no images": (["full", "-o", "out"], "holds no DICOM image"),
     "damaged": (["damaged", "-o", "out"], "2_1.dcm is cut short"),

@@ -103,6 +103,40 @@ def test_outputs_that_exist_are_kept_and_nothing_is_computed(heart: Path, capsys
         assert not heart.with_name("out.nrrd").exists()
 
 
+ONE_FILE = {  # output, uncertainty, and how the two that are one are called
+    "the input": ("heart.nrrd", None, "the output", "is the input"),
+    "a link to the input": ("link.nrrd", None, "the output", "is the input"),
+    "the input's bars": ("out.nrrd", "heart.nrrd", "the uncertainty", "is the input"),
+    "one file for both": ("out.nrrd", "sub/../out.nrrd", "the output", "is the uncertainty"),
+}
+
+
+@pytest.mark.parametrize("case", ONE_FILE)
+def test_no_output_takes_the_place_of_the_input_or_of_another(
+    case: str, heart: Path, capsys: pytest.CaptureFixture
+) -> None:
+    output, bars, first, second = ONE_FILE[case]
+    heart.with_name("sub").mkdir()
+    heart.with_name("link.nrrd").symlink_to(heart)
+    before = heart.read_bytes()
+    more = [] if bars is None else ["--uncertainty", str(heart.parent / bars)]
+    assert main(["upscale", str(heart), "-o", str(heart.with_name(output)), *more, "--overwrite"]) == 1
+    said = capsys.readouterr().err
+    assert first in said
+    assert second in said
+    assert heart.read_bytes() == before
+    assert not heart.with_name("out.nrrd").exists()
+
+
+def test_a_derived_series_is_not_replaced_by_its_own_enlargement(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    series = folder.with_name("x2")
+    assert main(["upscale", str(folder), "-o", str(series), "--method", "bicubic"]) == 0
+    before = sorted(path.read_bytes() for path in series.iterdir())
+    assert main(["upscale", str(series), "-o", str(series), "--method", "bicubic", "--overwrite"]) == 1
+    assert "is the input" in capsys.readouterr().err
+    assert sorted(path.read_bytes() for path in series.iterdir()) == before
+
+
 def test_masks_are_refused_and_taken_when_asked_for(
     tmp_path: Path, heart_slices: NDArray, capsys: pytest.CaptureFixture
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 import SimpleITK as sitk
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from dicoms import enhanced, image, pixels_of, save, write_cine
@@ -174,6 +175,44 @@ def test_an_enhanced_source_becomes_a_classic_series(tmp_path: Path) -> None:
     again = choose_stack(contents_of(tmp_path / "out"))
     wanted = upscale_slices(pixels_of(2, 1)[None], 2, method="bicubic")[0]
     assert_allclose(PixelReader(again).phase(1)[2], wanted, atol=0.5 + 1e-3)
+
+
+def test_values_of_an_enhanced_source_become_those_of_a_classic_image(tmp_path: Path) -> None:
+    data = enhanced(RepetitionTime=None, EchoTime=None)
+    shared = data.SharedFunctionalGroupsSequence[0]
+    shared.MRTimingAndRelatedParametersSequence, shared.MRFOVGeometrySequence = [Dataset()], [Dataset()]
+    shared.MRTimingAndRelatedParametersSequence[0].RepetitionTime = 2.9499999999999997  # doubles, not decimal text
+    shared.MRFOVGeometrySequence[0].PercentSampling = 78.94736842105263
+    shared.MRFOVGeometrySequence[0].InPlanePhaseEncodingDirection = "COLUMN"
+    shared.MREchoSequence = [Dataset()]
+    shared.MREchoSequence[0].EffectiveEchoTime = 1.4700000000000002
+    save(data, tmp_path / "in" / "multi.dcm")
+    for image_ in headers(derive(choose_stack(contents_of(tmp_path / "in")), tmp_path / "out")):
+        assert image_.InPlanePhaseEncodingDirection == "COL"
+        for keyword, value in {"RepetitionTime": 2.95, "PercentSampling": 78.947368421, "EchoTime": 1.47}.items():
+            assert float(image_[keyword].value) == pytest.approx(value)
+            assert len(str(image_[keyword].value)) <= 16
+
+
+@pytest.mark.parametrize("keyword", ["RepetitionTime", "SliceThickness", "WindowCenter", "HeartRate"])
+def test_a_damaged_value_that_says_nothing_of_the_image_is_left_out(tmp_path: Path, keyword: str) -> None:
+    for place in range(3):
+        path = save(image(place, 0, "1.2.3.1", **{keyword: "7777", "WindowWidth": "9"}), tmp_path / "in" / f"{place}")
+        path.write_bytes(path.read_bytes().replace(b"7777", b"7, 7"))
+    out = headers(derive(choose_stack(contents_of(tmp_path / "in")), tmp_path / "out"))
+    assert not any(image_.get(keyword) for image_ in out)
+
+
+def test_a_source_without_names_says_so_in_every_way_it_did(tmp_path: Path) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "113100", "DCM", "Basic Application Profile"
+    code.add_new((0x0029, 0x0010), "LO", "MAKER PRIVATE")
+    said = {"PatientIdentityRemoved": "YES", "LongitudinalTemporalInformationModified": "MODIFIED"}
+    source = write_cine(tmp_path / "in", 2, 2, DeidentificationMethodCodeSequence=[code], **said)
+    for image_ in headers(derive(choose_stack(contents_of(source)), tmp_path / "out")):
+        assert {keyword: image_[keyword].value for keyword in said} == said
+        (method,) = image_.DeidentificationMethodCodeSequence
+        assert (method.CodeValue, len(method)) == ("113100", 3)
 
 
 def test_units_and_signs_of_the_source_are_kept(tmp_path: Path) -> None:

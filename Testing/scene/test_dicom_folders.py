@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from dicoms import enhanced, image, pixels_of, save, write_cine
 from DURNSuperResLib.cli import main
 from DURNSuperResLib.cohort.jobs import find_jobs
+from DURNSuperResLib.scene.dicom.acquired import header_of
 from DURNSuperResLib.scene.dicom.pixels import PixelReader
 from DURNSuperResLib.scene.dicom.reading import files_below
 from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
@@ -65,6 +66,20 @@ def test_files_without_preamble_are_read(tmp_path: Path, which: slice, ending: s
 def test_an_enhanced_image_without_preamble_is_read(tmp_path: Path) -> None:
     bare(save(enhanced(), tmp_path / "a"))
     assert choose_stack(contents_of(tmp_path)).phases == 4
+
+
+def test_what_was_acquired_is_known_without_preamble_and_of_each_frame(tmp_path: Path) -> None:
+    stated = {"AcquisitionMatrix": [0, 20, 12, 0], "InPlanePhaseEncodingDirection": "ROW"}
+    path = save(image(0, 0, "1.2.3.1", **stated), tmp_path / "a")
+    known = header_of(path)
+    bare(path)
+    assert header_of(path) == known == {"AcquisitionMatrix": "0\\20\\12\\0", "InPlanePhaseEncodingDirection": "ROW"}
+    data = enhanced()
+    for number, groups in enumerate(data.PerFrameFunctionalGroupsSequence):
+        groups.MRFOVGeometrySequence = [pydicom.Dataset()]
+        groups.MRFOVGeometrySequence[0].MRAcquisitionFrequencyEncodingSteps = 100 + number
+    save(data, tmp_path / "enhanced")
+    assert header_of(tmp_path / "enhanced", 7) == {"MRAcquisitionFrequencyEncodingSteps": "107"}
 
 
 def test_a_preamble_without_a_transfer_syntax_is_read(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from DURNSuperResLib.cli import main
 from DURNSuperResLib.scene.cine import load_cine, load_static
 from DURNSuperResLib.scene.dicom.derived import write_derived
 from DURNSuperResLib.scene.dicom.pixels import PixelReader
+from DURNSuperResLib.scene.dicom.reading import write_dataset
 from DURNSuperResLib.scene.dicom.stacks import Contents, choose_stack, contents_of
 from DURNSuperResLib.scene.nodes import VolumeError
 from DURNSuperResLib.scene.sequences import upscale_sequence
@@ -191,6 +192,53 @@ def test_a_supplemental_palette_does_not_make_colours(tmp_path: Path) -> None:
         data.PhotometricInterpretation = "MONOCHROME2"
         save(data, tmp_path / f"{place}.dcm")
     assert choose_stack(contents_of(tmp_path)).slices == 3
+
+
+DIRECTORY = "1.2.840.10008.1.3.10"
+SCREENSHOT, ULTRASOUND, SPECTRUM = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("7", "6.1", "4.2"))
+NOWHERE = {"ImagePositionPatient": None, "ImageOrientationPatient": None, "PixelSpacing": None}
+
+
+@pytest.mark.parametrize("series", ["1.2.3.1", "1.2.3.9"], ids=["same series", "another series"])
+def test_what_has_no_place_by_its_nature_is_not_taken_for_damage(tmp_path: Path, series: str) -> None:
+    write_cine(tmp_path, 3, 2, series_a_slice=False)
+    save(image(0, 0, series, SOPClassUID=SCREENSHOT, **NOWHERE), tmp_path / "page.dcm")
+    save(image(0, 0, series, SOPClassUID=ULTRASOUND, **NOWHERE), tmp_path / "echo.dcm")
+    save(image(0, 0, series, SOPClassUID=SPECTRUM, BitsAllocated=None, PixelData=None), tmp_path / "spectrum.dcm")
+    contents = contents_of(tmp_path)
+    assert {aside.path.name: (aside.reason, aside.damaged) for aside in contents.asides} == {
+        "page.dcm": ("no slice of a volume (Secondary Capture Image Storage)", False),
+        "echo.dcm": ("no slice of a volume (Ultrasound Image Storage)", False),
+        "spectrum.dcm": ("no image (MR Spectroscopy Storage)", False),
+    }
+    stack = choose_stack(contents)
+    assert (stack.slices, stack.phases) == (3, 2)
+    assert not [note for note in stack.notes if "damaged" in note]
+
+
+def test_a_batch_does_not_fail_for_a_screenshot(tmp_path: Path) -> None:
+    write_cine(tmp_path / "in" / "cine", 3, 2)
+    save(image(0, 0, "1.2.9.1", "1.2.9", SOPClassUID=SCREENSHOT, **NOWHERE), tmp_path / "in" / "pages" / "1.dcm")
+    assert main(["upscale", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--recursive", *BICUBIC]) == 0
+
+
+def test_a_screenshot_with_a_place_is_taken_and_an_mr_image_without_one_is_damaged(tmp_path: Path) -> None:
+    save(image(0, 0, "1.2.3.1", SOPClassUID=SCREENSHOT), tmp_path / "a" / "1.dcm")
+    assert choose_stack(contents_of(tmp_path / "a")).slices == 1
+    save(image(0, 0, "1.2.3.1", **NOWHERE), tmp_path / "b" / "1.dcm")
+    assert contents_of(tmp_path / "b").asides[0].damaged
+
+
+def test_a_directory_of_a_disc_is_named(tmp_path: Path) -> None:
+    write_cine(tmp_path, 3, 2)
+    meta = image(0, 0, "1.2.3.1").file_meta
+    meta.MediaStorageSOPClassUID = DIRECTORY
+    directory = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    directory.FileSetID, directory.DirectoryRecordSequence = "DISC", []
+    write_dataset(directory, tmp_path / "DICOMDIR")
+    contents = contents_of(tmp_path)
+    assert [aside.reason for aside in contents.asides] == ["no image (Media Storage Directory Storage)"]
+    assert choose_stack(contents).phases == 2
 
 
 def csa_header(count: int) -> bytes:

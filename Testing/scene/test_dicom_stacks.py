@@ -241,6 +241,14 @@ def test_rescaled_and_signed_pixels_come_in_their_units(tmp_path: Path) -> None:
     assert_allclose(voxels[1], pixels_of(1, 0).astype(float) - 1050)
 
 
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept"])
+def test_a_damaged_scaling_is_refused(tmp_path: Path, keyword: str) -> None:
+    scaling = {"RescaleSlope": "1", "RescaleIntercept": "0", keyword: "7777"}
+    path = save(image(0, 0, "1.2.3.1", **scaling), tmp_path / "a")
+    path.write_bytes(path.read_bytes().replace(b"7777", b"7, 7"))
+    assert contents_of(tmp_path).asides[0].reason == f"has a damaged {keyword}"
+
+
 def test_compressed_pixels_are_decoded(tmp_path: Path) -> None:
     write_cine(tmp_path / "in", slices=2, phases=2)
     for path in (tmp_path / "in").rglob("*.dcm"):

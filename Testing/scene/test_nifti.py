@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from DURNSuperResLib.cli import main
 from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
 from DURNSuperResLib.scene.door import InputError
 from DURNSuperResLib.scene.headers import facts_of
+from DURNSuperResLib.scene.nifti import read_header
 from DURNSuperResLib.scene.nodes import ijk_to_ras_of
 from DURNSuperResLib.scene.sequence_storage import read_sequence
 from DURNSuperResLib.scene.sequences import items_of
@@ -198,16 +201,54 @@ def test_axes_of_one_behind_the_others_do_not_matter(tmp_path: Path) -> None:
     assert len(arrays_of(cine)) == 3
 
 
+@pytest.mark.parametrize(("unit", "mm"), [(1, 1e3), (3, 1e-3)], ids=["metres", "micrometres"])
+@pytest.mark.parametrize("codes", [(0, 1), (1, 0)], ids=["sform", "qform"])
+def test_lengths_in_other_units_become_mm(tmp_path: Path, unit: int, mm: float, codes: tuple[int, int]) -> None:
+    place = np.diag([1.4, 1.5, 8.0, 1.0])
+    place[:3, 3] = (10, -20, 30)
+    scaled = np.diag([1 / mm, 1 / mm, 1 / mm, 1.0]) @ place
+    content = nifti(heart(), sform=scaled, pixdim=(1.4 / mm, 1.5 / mm, 8.0 / mm, 1.0), units=unit, codes=codes)
+    node = read_volume(save(tmp_path / "a.nii", content))
+    assert_allclose(ijk_to_ras_of(node), place, atol=1e-4)
+    assert_allclose(matrix_of(sitk.ReadImage(str(tmp_path / "a.nii"))), place, atol=1e-4)
+
+
+def test_phases_of_any_time_of_day_are_told_apart(tmp_path: Path) -> None:
+    content = bytearray(nifti(cine_of(heart(), 4), pixdim=(1.4, 1.5, 8.0, 30.5), units=MM | MILLISECONDS))
+    struct.pack_into("<f", content, 136, 45_000_000.0)  # half past twelve
+    cine = read_sequence(save(tmp_path / "a.nii", bytes(content)))
+    assert [cine.GetNthIndexValue(n) for n in range(4)] == ["45000000", "45000030.5", "45000061", "45000091.5"]
+
+
+def test_what_was_decompressed_under_its_old_name_is_read_as_itk_does(tmp_path: Path) -> None:
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(nifti(heart()))
+    assert np.array_equal(arrays_of(path)[0], heart())
+    assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), heart())
+
+
+@pytest.mark.parametrize(("codes", "taken"), [((1, 2), "qform"), ((2, 1), "sform")])
+def test_of_two_places_the_one_that_is_taken_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, codes: tuple[int, int], taken: str
+) -> None:
+    path = save(tmp_path / "a.nii", nifti(heart(), codes=codes, quaternion=(0.0, 0.0, 0.5)))
+    node = read_volume(path)
+    assert f"its {taken} is taken" in caplog.text
+    header = read_header(path)
+    assert_allclose(ijk_to_ras_of(node), header.qform if taken == "qform" else header.sform, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
+        (gzip.compress(nifti(heart())), "let its name end in .nii.gz"),
         ((540).to_bytes(4, "little") + b"n+2\0\r\n\032\n" + bytes(600), "NIfTI-2"),
         (nifti(heart())[:344] + b"ni1\0" + bytes(2000), "pair of files"),
         (nifti(cine_of(heart(), 4), shape=(12, 10, 3, 2, 2)), "5 dimensions"),
         (nifti(cine_of(heart(), 3), shape=(12, 10, 3, 1, 3)), "5 dimensions"),
         (nifti(heart().astype("f8"), kind=32), "complex"),
     ],
-    ids=["NIfTI-2", "pair", "5-D", "vectors", "complex"],
+    ids=["compressed", "NIfTI-2", "pair", "5-D", "vectors", "complex"],
 )
 def test_other_kinds_of_nifti_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture, content: bytes, reason: str

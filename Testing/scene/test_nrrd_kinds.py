@@ -184,12 +184,50 @@ def test_every_encoding_of_a_cine_is_read(tmp_path: Path, encoding: str, lines: 
     assert_is_the_cine(path)
 
 
-@pytest.mark.parametrize("encoding", ["raw", "gzip"])
+@pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2"])
 def test_skipped_lines_and_bytes_of_a_volume_are_no_voxels(tmp_path: Path, encoding: str) -> None:
     fields = {**LPS, "space directions": " ".join(STEPS), "kinds": "domain domain domain", "encoding": encoding}
     path = nrrd(tmp_path / "a.nrrd", VOXELS, {**fields, "line skip": "2"})
     path.write_bytes(path.read_bytes().partition(b"\n\n")[0] + b"\n\nskipped\n\n" + stored(VOXELS, encoding))
     assert np.array_equal(slicer.util.arrayFromVolume(read_volume(path)), VOXELS)
+
+
+@pytest.mark.parametrize(("space", "told"), [("LPS", False), ("right-anterior-superior", False), ("scanner-xyz", True)])
+def test_a_place_in_no_anatomical_space_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, space: str, told: bool
+) -> None:
+    read_volume(nrrd(tmp_path / "a.nrrd", VOXELS, {**LPS, "space": space, "space directions": " ".join(STEPS)}))
+    assert ("states no anatomical space" in caplog.text) == told
+    caplog.clear()
+    read_volume(nrrd(tmp_path / "b.nrrd", VOXELS, {"spacings": "1.4 1.5 8"}))
+    assert "states no anatomical space" in caplog.text
+
+
+def test_a_volume_compressed_by_bzip2_is_read_in_full_or_refused(tmp_path: Path) -> None:
+    fields = {**LPS, "space directions": " ".join(STEPS), "encoding": "bzip2", "endian": "big"}
+    head = nrrd(tmp_path / "a.nrrd", VOXELS, fields).read_bytes().partition(b"\n\n")[0] + b"\n\n"
+    content = bz2.compress(VOXELS.astype(">i2").tobytes())
+    path = tmp_path / "b.nrrd"
+    path.write_bytes(head + content)
+    assert np.array_equal(slicer.util.arrayFromVolume(read_volume(path)), VOXELS)
+    assert_allclose(ijk_to_ras_of(read_volume(path)), PLACE, atol=1e-6)
+    path.write_bytes(head + content[:-9])
+    with pytest.raises(InputError, match="cut short"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize(("endian", "order"), [("Little", "<"), ("BIG", ">")])
+def test_words_of_the_header_may_have_capitals(tmp_path: Path, endian: str, order: str) -> None:
+    path = nrrd(tmp_path / "a.nrrd", PHASES, {**last("list"), "endian": endian, "type": "Short"})
+    path.write_bytes(path.read_bytes().partition(b"\n\n")[0] + b"\n\n" + PHASES.astype(f"{order}i2").tobytes())
+    assert_is_the_cine(path)
+
+
+def test_a_cine_with_detached_voxels_is_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    nrrd(tmp_path / "a.nhdr", PHASES, {**last("list"), "data file": "a.raw"})
+    (tmp_path / "a.raw").write_bytes(PHASES.tobytes())
+    assert main(["upscale", str(tmp_path / "a.nhdr"), "-o", str(tmp_path / "out.nrrd"), *BICUBIC]) == 1
+    assert "is a cine with its voxels in another file, which is not read" in capsys.readouterr().err
 
 
 def test_index_values_of_words_are_kept(tmp_path: Path) -> None:

@@ -160,10 +160,12 @@ def write_image(path: Path, voxels: NDArray, *, vector: bool = False) -> Path:
 VOXELS = np.random.default_rng(0).integers(0, 999, (5, 30, 20)).astype(np.int16)
 BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (lambda folder: folder / "no.nrrd", "does not exist"),
+    "missing folder": (lambda folder: folder / "study", "does not exist"),
     "empty": (lambda folder: _bytes(folder / "a.nrrd", b""), "is empty"),
     "junk": (lambda folder: _bytes(folder / "a.nii.gz", b"hello" * 99), "cannot be read"),
     "unknown type": (lambda folder: _bytes(folder / "a.txt", b"hello"), "is none of"),
     "no DICOM": (lambda folder: _bytes(folder / "sub" / "a.txt", b"hello").parent, "holds no DICOM image"),
+    "DICOM below": (lambda folder: _bytes(folder / "sub" / "a.txt", b"hello").parents[1], "folders in it"),
     "colour": (
         lambda folder: write_image(folder / "a.nrrd", np.stack([VOXELS] * 3, -1), vector=True),
         "3 values a voxel",

@@ -142,7 +142,7 @@ def _data_files(header: Path) -> list[Path]:
     """The files in which a detached header (.nhdr, .mhd) has its voxels."""
     if header.suffix.lower() not in IN_ONE_FILE:
         return []
-    text = header.read_text(encoding="latin-1")
+    text = os.fsdecode(header.read_bytes())
     found = DATA_FILE.search(text)
     value = found[1].strip() if found else "LOCAL"
     if found and value.upper().startswith("LIST"):
@@ -229,5 +229,5 @@ def _longer(job: Job) -> Path:
     kind = ending(job.output) if job.output.suffix in (".nrrd", ".nii", ".gz", ".mha") else ""
     stem = job.output.name[: len(job.output.name) - len(kind)]
     files = " ".join(path.relative_to(job.source.parent).as_posix() for path in job.files)
-    mark = hashlib.sha256(files.encode()).hexdigest()[:8] if job.series else job.source.suffix.lstrip(".")
+    mark = hashlib.sha256(os.fsencode(files)).hexdigest()[:8] if job.series else job.source.suffix.lstrip(".")
     return job.output.with_name(f"{stem}-{mark}{kind}")

@@ -110,7 +110,7 @@ class Ledger:
         return record if isinstance(record, dict) else {}
 
     def _page(self, job: Job) -> Path:
-        return self._records / f"{hashlib.sha256(job.output.as_posix().encode()).hexdigest()[:32]}.json"
+        return self._records / f"{hashlib.sha256(os.fsencode(job.output.as_posix())).hexdigest()[:32]}.json"
 
     def _await_workers(self) -> None:
         """After a cancel, jobs on other machines end at their next batch of slices; those that died never do."""

@@ -72,7 +72,7 @@ def _resolution_of_stack(stack: Stack) -> Resolution | None:
     from ..scene.dicom.plain import DicomError
 
     between_rows, between_columns = stack.first.spacing
-    statement = statement_of(header_of(stack.first.path), *stack.first.matrix)
+    statement = statement_of(header_of(stack.first.path, stack.first.number), *stack.first.matrix)
     try:
         items = None if stack.refusal else [PixelReader(stack).phase(0)]
     except DicomError:

@@ -75,6 +75,7 @@ def upscale_one(options: argparse.Namespace) -> str:
     """Upscale one input into one output, its uncertainty map and report; the result in words."""
     start = time.monotonic()
     order = Order.of(options)
+    _check_apart(options)
     if options.report:
         check_report(options.report, options.overwrite)
     done = _upscaled(order)
@@ -83,6 +84,19 @@ def upscale_one(options: argparse.Namespace) -> str:
     if options.report:
         report_run(done, options, seconds)
     return f"{done.summary}; {done.result.GetAttribute('DURNSuperRes.Consistency')}"
+
+
+def _check_apart(options: argparse.Namespace) -> None:
+    """Whether output and uncertainty leave the input, and each other, alone, whatever may be overwritten.
+
+    Raises:
+        ValueError: two of them are one file or folder.
+    """
+    named = {"output": options.output, "uncertainty": options.uncertainty, "input": options.input}
+    known: dict[Path, str] = {}
+    for what, path in named.items():
+        if path is not None and (other := known.setdefault(path.resolve(), what)) != what:
+            raise ValueError(f"the {other} {path} is the {what} as well; give it another name")
 
 
 def _upscaled(order: Order) -> Done:

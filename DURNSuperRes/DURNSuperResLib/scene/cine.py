@@ -53,7 +53,7 @@ def described(node: slicer.vtkMRMLNode, stack: Stack) -> slicer.vtkMRMLNode:
     """Let a node know what its DICOM headers say of the kind of image and of its acquisition, for its examination."""
     kind, modality, sequence = stack.first.kind[:3]
     values = {"ImageType": f"\\\\{kind}" if kind else "", "Modality": modality, "ScanningSequence": sequence}
-    for name, value in (values | header_of(stack.first.path)).items():
+    for name, value in (values | header_of(stack.first.path, stack.first.number)).items():
         if value:
             node.SetAttribute(f"{DICOM_PREFIX}{name}", value)
     return node

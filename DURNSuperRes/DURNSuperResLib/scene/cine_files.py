@@ -44,7 +44,7 @@ def read_image_cine(path: Path) -> slicer.vtkMRMLSequenceNode:
     sequence = new_sequence(path.name, *(COUNT_INDEX if times is None else TIME_INDEX))
     start, step = times or (0.0, 1.0)
     for n, voxels in enumerate(_phases(path, reader)):
-        add_item(sequence, np.ascontiguousarray(voxels), matrix_of(reader), f"{start + n * step:.6g}")
+        add_item(sequence, np.ascontiguousarray(voxels), matrix_of(reader), f"{round(start + n * step, 3):.12g}")
     return sequence
 
 

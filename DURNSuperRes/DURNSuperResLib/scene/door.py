@@ -30,6 +30,7 @@ SEQUENCE_ENDING = ".seq.nrrd"
 SMALLEST_MM = 1e-6
 PLACE_TOLERANCE, PLACE_TOLERANCE_MM = 1e-3, 0.05  # of a step in space, as a share of the smallest; of the origin
 LEAST_ANGLE = 1e-3  # volume that three unit steps span; 0 where they lie in a plane
+ANATOMICAL = re.compile(r"(left|right)-(anterior|posterior)-superior|(LP|RA|LA)S", re.IGNORECASE)
 DAMAGES = (EOFError, OSError, zlib.error, struct.error)
 
 
@@ -48,12 +49,25 @@ def is_sequence(path: Path) -> bool:
     return path.name.lower().endswith(SEQUENCE_ENDING)
 
 
+def check_name(path: Path) -> None:
+    """Whether readers and writers can be told a path; they end the process at one that is no text.
+
+    Raises:
+        InputError: bytes that are no UTF-8, as archives of other systems leave them in names.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{path} has letters in its name or folders that are not UTF-8; rename these") from error
+
+
 def check_header(path: Path) -> None:
     """Whether readers may be let at a NRRD, NIfTI or MetaImage file: a header that makes sense, and no false promise.
 
     Raises:
         InputError: a missing, empty or damaged file, or one whose header promises more than it can hold.
     """
+    check_name(path)
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if not path.is_file():
@@ -94,7 +108,8 @@ def check_place(path: Path, ijk_to_ras: NDArray[np.float64]) -> None:
     """Whether a reader put a volume where its file says.
 
     Args:
-        path: the file; only NIfTI files are looked into, whose two ways to state a place readers mix up.
+        path: the file; of NIfTI files the two ways to state a place, which readers mix up; of NRRD files whether they
+            state one at all, which is told where not.
         ijk_to_ras: 4 x 4, as it was read.
 
     Raises:
@@ -102,19 +117,29 @@ def check_place(path: Path, ijk_to_ras: NDArray[np.float64]) -> None:
             steps are 1 mm at right angles goes with the spacing in ``pixdim``.
     """
     check_geometry(path, ijk_to_ras)
+    if suffix(path) in (".nrrd", ".nhdr"):
+        _tell_space(path)
     if suffix(path) not in nifti.ENDINGS:
         return
     header = nifti.read_header(path)
     unit = header.unit_place
-    places = [place for place in (header.sform if unit is None else unit, header.qform) if place is not None]
-    found = [_near(place, ijk_to_ras) for place in places]
-    if places and not any(found):
+    stated = {"sform": header.sform if unit is None else unit, "qform": header.qform}
+    found = {name: _near(place, ijk_to_ras) for name, place in stated.items() if place is not None}
+    if found and not any(found.values()):
         raise InputError(f"{path}: its orientation (sform) and its spacing do not go together, or its axes are sheared")
-    if unit is not None and found[0]:
+    if unit is not None and found["sform"]:
         steps = " x ".join(f"{step:g}" for step in header.steps)
         logger.warning("%s: its sform has steps of 1 mm; the spacing of its header, %s mm, was taken", path, steps)
-    if not all(found):
-        logger.warning("%s states two places in space that differ (sform, qform); one of them is taken", path)
+    if not all(found.values()):
+        taken = next(name for name in found if found[name])
+        logger.warning("%s states two places in space that differ (sform, qform); its %s is taken", path, taken)
+
+
+def _tell_space(path: Path) -> None:
+    with path.open("rb") as file:
+        space = parse_header(file.read(LONGEST_HEADER)).fields.get("space", "")
+    if not ANATOMICAL.match(space):
+        logger.warning("%s states no anatomical space; it is placed as ITK does (LPS), Slicer does otherwise", path)
 
 
 def _near(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
@@ -157,13 +182,13 @@ def _check_meta(path: Path) -> None:
 def check_complete(path: Path) -> None:
     """Whether all voxels are there, compressed ones undamaged: readers fill what is missing with anything.
 
-    Voxels in files of their own are left to the reader, those of
-    NIfTI files are counted as :func:`~.nifti.volumes` reads them.
+    Voxels of NRRD headers in files of their own are left to the reader, those of NIfTI files are counted as
+    :func:`~.nifti.volumes` reads them.
 
     Raises:
         InputError: a file that is cut short or damaged.
     """
-    check = {".nrrd": _nrrd_complete, ".mha": metaimage.check_complete}
+    check = {".nrrd": _nrrd_complete, ".mha": metaimage.check_complete, ".mhd": metaimage.check_complete}
     with damage_named(path):
         check.get(suffix(path), check_header)(path)
 

@@ -7,10 +7,11 @@ https://itk.org/Wiki/MetaIO/Documentation.
 from __future__ import annotations
 
 import math
+import os
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ class MetaImageHeader:
         channels: values a voxel.
         dtype: of a value, in the file's byte order.
         start: of the voxels in the file; None if they are in files of their own.
+        detached: the name of the one file that has the voxels alone; empty if there is none or are several.
         squeezed: whether they are compressed.
         stated: bytes of the compressed voxels; 0 if the header does not say.
     """
@@ -48,6 +50,7 @@ class MetaImageHeader:
     start: int | None
     squeezed: bool
     stated: int
+    detached: str = ""
 
     @property
     def promised(self) -> int:
@@ -74,8 +77,10 @@ def read_header(path: Path) -> MetaImageHeader:
     spacing = numbers("ElementSpacing", fields.get("ElementSpacing", fields.get("ElementSize", "")).split())
     if any(step <= 0 for step in spacing):
         raise MetaImageError(f"is damaged: its voxels are {' x '.join(f'{step:g}' for step in spacing)} mm apart")
-    local = match[1].strip() in (b"LOCAL", b"Local", b"local")
-    return _of_fields(fields, extents, match.end() if local else None)
+    name = os.fsdecode(match[1].strip())
+    header = _of_fields(fields, extents, match.end() if name.lower() == "local" else None)
+    several = name.lower().startswith("list") or "%" in name
+    return header if header.start is not None or several else replace(header, detached=name)
 
 
 def _of_fields(fields: dict[str, str], extents: list[int], start: int | None) -> MetaImageHeader:
@@ -85,6 +90,8 @@ def _of_fields(fields: dict[str, str], extents: list[int], start: int | None) ->
     squeezed = _is_true(fields.get("CompressedData", ""))
     if kind is None or not channels.isdigit() or not stated.isdigit() or (stated != "0" and not squeezed):
         raise MetaImageError("cannot be read: its header says no type of voxels, or contradicts itself")
+    if fields.get("BinaryData", "True")[:1] in "Ff0":
+        raise MetaImageError("has its voxels as text (BinaryData = False), which is not read")
     swapped = _is_true(fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "")))
     dtype = np.dtype((">" if swapped else "<") + kind)
     return MetaImageHeader(tuple(extents), int(channels), dtype, start, squeezed, int(stated))
@@ -95,17 +102,23 @@ def _is_true(word: str) -> bool:
 
 
 def check_complete(path: Path) -> None:
-    """Whether all voxels are there; those in files of their own are left to the reader.
+    """Whether all voxels are there; those in several files are left to the reader.
 
     Raises:
         HeaderError, EOFError, zlib.error: a file that is cut short or damaged.
     """
     header = read_header(path)
-    if header.start is None:
+    if header.start is None and not header.detached:
         return
+    if not _voxel_file(path, header).is_file():
+        raise MetaImageError(f"has its voxels in the file {header.detached}, which is not beside it")
     found = sum(map(len, _blocks(path, header)))
     if found < header.promised:
         raise MetaImageError(f"is cut short: {found} of {header.promised} bytes of voxels")
+
+
+def _voxel_file(path: Path, header: MetaImageHeader) -> Path:
+    return path.parent / header.detached if header.detached else path
 
 
 def voxels_of_unknown_size(path: Path) -> NDArray | None:
@@ -123,10 +136,9 @@ def voxels_of_unknown_size(path: Path) -> NDArray | None:
 
 
 def _blocks(path: Path, header: MetaImageHeader) -> Iterator[bytes]:
-    assert header.start is not None
     inflate = zlib.decompressobj() if header.squeezed else None
-    with path.open("rb") as file:
-        file.seek(header.start)
+    with _voxel_file(path, header).open("rb") as file:
+        file.seek(header.start or 0)
         left = header.stated if header.stated else math.inf if header.squeezed else header.promised
         while left and (block := file.read(int(min(left, BLOCK)))):
             yield inflate.decompress(block) if inflate else block

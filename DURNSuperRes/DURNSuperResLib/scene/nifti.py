@@ -26,6 +26,8 @@ OTHER_TYPES = {32: "complex numbers", 1792: "complex numbers", 128: "colours", 2
 OTHER_TYPES |= {1: "single bits", 1536: "floats of 128 bits", 2048: "complex numbers"}
 BITS = {32: 64, 1792: 128, 128: 24, 2304: 32, 1: 1, 1536: 128, 2048: 256}
 UNIT = 1e-3
+GZIP_MARK = b"\x1f\x8b"
+SPACE_MM = {1: 1e3, 3: 1e-3}  # metres and micrometres; all else is taken for mm, as ITK does
 TIME_MS = {8: 1e3, 16: 1.0, 24: 1e-3}
 SHORTEST_PHASE_MS, LONGEST_PHASE_MS = 1.0, 10e3
 
@@ -100,8 +102,16 @@ class NiftiHeader:
 
 
 def opened(path: Path) -> IO[bytes]:
-    """A ``.nii`` or ``.nii.gz`` file to read, decompressed."""
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
+    """A ``.nii`` or ``.nii.gz`` file to read, decompressed if its content is compressed.
+
+    Raises:
+        NiftiError: compressed content under a name that says otherwise, which ITK does not read.
+    """
+    with path.open("rb") as file:
+        squeezed = file.read(2) == GZIP_MARK
+    if squeezed and not path.name.lower().endswith(".gz"):
+        raise NiftiError("is compressed (gzip); let its name end in .nii.gz")
+    return gzip.open(path) if squeezed else path.open("rb")  # type: ignore[return-value]
 
 
 def read_header(path: Path) -> NiftiHeader:
@@ -123,6 +133,8 @@ def _parsed(header: bytes) -> NiftiHeader:
     offset, slope, intercept = struct.unpack(order + "3f", header[108:120])
     codes = struct.unpack(order + "2h", header[252:256])
     places = struct.unpack(order + "18f", header[256:328])
+    mm = SPACE_MM.get(header[123] & 7, 1.0)
+    steps[:3], places = [mm * step for step in steps[:3]], (*places[:3], *(mm * place for place in places[3:]))
     wanted = np.dtype(TYPES[kind]).itemsize * 8 if kind in TYPES else BITS.get(kind, bits)
     if not 1 <= axes <= 7 or bits < 1 or wanted != bits or not 352 <= offset < 2**31:
         raise NiftiError("is damaged: its NIfTI header contradicts itself")

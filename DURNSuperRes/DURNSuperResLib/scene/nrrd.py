@@ -34,7 +34,8 @@ TYPES = {
 LONGEST_HEADER = 2**20
 BLOCK = 2**20
 TEXTS = ("ascii", "text", "txt")
-ENCODINGS = ("raw", "gzip", "gz", "bzip2", "bz2", "hex", *TEXTS)
+BZIP2 = ("bzip2", "bz2")
+ENCODINGS = ("raw", "gzip", "gz", *BZIP2, "hex", *TEXTS)
 
 
 class NrrdError(HeaderError):
@@ -62,10 +63,11 @@ class NrrdHeader:
     @property
     def dtype(self) -> np.dtype:
         """The type of a voxel in the file's byte order."""
-        name = next((name for name, words in TYPES.items() if self.fields.get("type") in words.split("|")), None)
+        stated = self.fields.get("type", "").lower()
+        name = next((name for name, words in TYPES.items() if stated in words.split("|")), None)
         if name is None:
             raise NrrdError(f"has voxels of the type {self.fields.get('type')}, which is not read")
-        return np.dtype(name).newbyteorder("<" if self.fields.get("endian", "little") == "little" else ">")
+        return np.dtype(name).newbyteorder("<" if self.fields.get("endian", "little").lower() == "little" else ">")
 
     @property
     def directions(self) -> list[NDArray[np.float64]]:
@@ -121,7 +123,7 @@ def read_header(path: Path) -> NrrdHeader:
         header = parse_header(file.read(LONGEST_HEADER))
     try:
         if header.detached or not header.sizes or min(header.sizes) < 1:
-            raise NrrdError("has its voxels in other files, or none")
+            raise NrrdError("has its voxels in other files, or none; save it as one file")
         _ = header.dtype, header.directions
     except (KeyError, ValueError) as error:
         if isinstance(error, NrrdError):
@@ -151,6 +153,22 @@ def voxel_blocks(path: Path, header: NrrdHeader) -> Iterator[bytes]:
         for block in blocks:
             yield block[left:]
             left = max(left - len(block), 0)
+
+
+def bzip2_voxels(path: Path) -> NDArray | None:
+    """The voxels ``([t,] k, j, i)`` of a file that is compressed as ITK does not read it; None for any other.
+
+    Raises:
+        NrrdError: fewer voxels than the header promises, or damaged ones.
+    """
+    with path.open("rb") as file:
+        header = parse_header(file.read(LONGEST_HEADER))
+    if header.detached or header.fields.get("encoding", "raw").lower() not in BZIP2:
+        return None
+    check_complete(path, header)
+    count = int(np.prod(header.sizes, dtype=np.int64))
+    voxels = np.frombuffer(b"".join(voxel_blocks(path, header)), header.dtype, count)
+    return voxels.reshape(header.sizes[::-1]).astype(header.dtype.newbyteorder("="))
 
 
 def _skip(header: NrrdHeader, name: str) -> int:

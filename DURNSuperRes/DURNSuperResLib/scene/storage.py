@@ -7,6 +7,7 @@ NIfTI write to a full disk reports success), so input is checked before and outp
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,14 +25,15 @@ from .door import (
     check_complete,
     check_geometry,
     check_header,
+    check_name,
     check_place,
     damage_named,
     is_sequence,
     suffix,
 )
 from .nodes import ijk_to_ras_of
-from .nrrd import LONGEST_HEADER, parse_header
-from .nrrd_cine import check_grey
+from .nrrd import LONGEST_HEADER, bzip2_voxels, parse_header
+from .nrrd_cine import check_grey, is_cine, phase_axis
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -88,7 +90,8 @@ def itk_voxels(path: Path, reader: sitk.ImageFileReader) -> NDArray:
     """
     check_complete(path)
     with damage_named(path):
-        voxels = metaimage.voxels_of_unknown_size(path) if suffix(path) == ".mha" else None
+        own = {".mha": metaimage.voxels_of_unknown_size, ".nrrd": bzip2_voxels}.get(suffix(path))
+        voxels = own(path) if own else None
     if voxels is not None:
         return voxels
     from SimpleITK import GetArrayFromImage
@@ -109,6 +112,7 @@ def _new_node(name: str, voxels: NDArray, ijk_to_ras: NDArray) -> slicer.vtkMRML
 
 def _read_stack(folder: Path) -> slicer.vtkMRMLScalarVolumeNode:
     """A DICOM folder of one plain stack, by Slicer's reader."""
+    check_name(folder)
     from .dicom.plain import DicomError, plain_stack  # with pydicom, which files do without
 
     try:
@@ -172,9 +176,11 @@ def check_output(path: Path, overwrite: bool, endings: tuple[str, ...] = WRITABL
     Raises:
         OutputError: an unknown file type, a folder that is missing or read-only, or a file that exists already
             and ``overwrite`` is not set.
+        InputError: a folder that no writer can be told.
     """
     if suffix(path) not in endings:
         raise OutputError(f"the output {path} must end in one of {', '.join(endings)}")
+    check_name(path.parent.absolute())
     if not path.parent.is_dir():
         raise OutputError(f"the output folder {path.parent} does not exist")
     if not os.access(path.parent, os.W_OK):
@@ -266,7 +272,7 @@ def image_information(path: Path) -> sitk.ImageFileReader:
     Raises:
         InputError: no image file of a kind that is read here, or a damaged one.
     """
-    if suffix(path) not in READABLE:
+    if path.exists() and suffix(path) not in READABLE:
         raise InputError(f"{path} is none of {', '.join(READABLE)}, nor a folder of DICOM files")
     check_header(path)
     try:
@@ -287,6 +293,8 @@ def header_reader(path: Path) -> sitk.ImageFileReader:
     from SimpleITK import ImageFileReader  # 100 MiB, which DICOM in and a sequence out do without
 
     reader = ImageFileReader()
+    if suffix(path) in (".mha", ".mhd"):  # whose reader does not know itself by an ending in capitals
+        reader.SetImageIO("MetaImageIO")
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     return reader
@@ -295,7 +303,8 @@ def header_reader(path: Path) -> sitk.ImageFileReader:
 def _last_line(error: RuntimeError) -> str:
     if "orthonormal" in str(error):
         return "its axes are sheared, not at right angles"
-    return str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ")
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("Reason: ")]
+    return re.sub(r"^(sitk::ERROR|ITK ERROR: \w+\(0x\w+\)): ", "", lines[-1])
 
 
 def matrix_of(image: sitk.Image | sitk.ImageFileReader) -> NDArray[np.float64]:
@@ -317,7 +326,10 @@ def _check_grey_volume(path: Path) -> None:
         check_header(path)
     with damage_named(path):
         if suffix(path) in (".nrrd", ".nhdr"):
-            check_grey(parse_header(_begin(path)), sequence=is_sequence(path))
+            header = parse_header(_begin(path))
+            check_grey(header, sequence=is_sequence(path))
+            if header.detached and is_cine(header) and header.sizes[phase_axis(header)] > 1:
+                raise InputError(f"{path} is a cine with its voxels in another file, which is not read; save it as one")
         elif suffix(path) in nifti.ENDINGS:
             _ = nifti.read_header(path).dtype
     reader = image_information(path)

@@ -26,19 +26,17 @@ KEYWORDS = (
 ALONG_ROW, ALONG_COLUMN = ("ROW",), ("COL", "COLUMN")
 
 
-def header_of(path: Path) -> dict[str, str]:
-    """What an image says of its acquisition, by DICOM keyword, multiple values joined by a backslash.
+def header_of(path: Path, number: int = 0) -> dict[str, str]:
+    """What frame ``number`` of an image says of its acquisition, by DICOM keyword, values joined by a backslash.
 
     Empty for a file that cannot be read: whoever reads its pixels says so.
     """
-    import pydicom
-
     from .frames import Tags
-    from .plain import quiet_pydicom
+    from .reading import quiet_pydicom, read_dataset
 
     try:
         with quiet_pydicom():
-            tags = Tags(pydicom.dcmread(path, stop_before_pixels=True))
+            tags = Tags(read_dataset(path, pixels=False), number)
             found = {keyword: tags.text(keyword) for keyword in KEYWORDS}
     except Exception:  # a damaged file makes the parser raise nearly anything
         return {}

@@ -32,11 +32,12 @@ from ...core.upscaling import Upscaling
 from ...version import NOTICE, __version__
 from .frames import MR_CLASSES, Frame, Tags, quiet_pydicom
 from .plain import DicomError
-from .reading import read_dataset
+from .reading import read_dataset, write_dataset
 from .stacks import Stack
 
 COPIED = {
-    "patient": "PatientName PatientID PatientBirthDate PatientSex PatientIdentityRemoved DeidentificationMethod",
+    "patient": "PatientName PatientID PatientBirthDate PatientSex PatientIdentityRemoved DeidentificationMethod "
+    "LongitudinalTemporalInformationModified",
     "study": "StudyInstanceUID StudyDate StudyTime StudyID AccessionNumber StudyDescription",
     "series": "Modality ProtocolName BodyPartExamined Laterality PatientPosition PositionReferenceIndicator",
     "equipment": "Manufacturer ManufacturerModelName MagneticFieldStrength",
@@ -54,6 +55,7 @@ EMPTY_IF_UNKNOWN = (  # type 2 in PS3.3 C.7.1 to C.8.3: present, be it without a
     *("MRAcquisitionType", "EchoTime", "EchoTrainLength", "SliceThickness", "RepetitionTime"),
 )
 KNOWN_DEFAULTS = {"ScanningSequence": "RM", "SequenceVariant": "NONE", "PhotometricInterpretation": "MONOCHROME2"}
+LONGEST_NUMBER = 16
 WINDOW = ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation")
 NAME = "IM_{:04d}_{:04d}.dcm"
 OURS = re.compile(r"IM_\d{4,}_\d{4,}\.dcm")
@@ -239,11 +241,15 @@ def _copied(tags: Tags) -> FileDataset:
     image = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     image.SpecificCharacterSet = "ISO_IR 192"
     for keyword in " ".join(COPIED.values()).split():
-        value = tags.get(keyword, KNOWN_DEFAULTS.get(keyword))
-        if value is not None:
-            if dictionary_VR(keyword) == "PN":
-                value = str(value)
-            image[keyword] = DataElement(tag_for_keyword(keyword), dictionary_VR(keyword), value)  # type: ignore[arg-type]
+        if (element := _classic(tags, keyword)) is not None:
+            image[keyword] = element
+    for keyword, value in KNOWN_DEFAULTS.items():
+        if keyword not in image:
+            setattr(image, keyword, value)
+    if methods := tags.get("DeidentificationMethodCodeSequence"):
+        image.DeidentificationMethodCodeSequence = [_copied_code(item) for item in methods]  # type: ignore[attr-defined]
+    if "EchoTime" not in image and (echo := tags.number("EffectiveEchoTime")) is not None:
+        image.EchoTime = format_number_as_ds(echo)
     for keyword in EMPTY_IF_UNKNOWN:
         if keyword not in image:
             setattr(image, keyword, None)
@@ -253,6 +259,23 @@ def _copied(tags: Tags) -> FileDataset:
     if "IR" in sequence and (inversion := tags.number("InversionTime")) is not None:
         image.InversionTime = format_number_as_ds(inversion)
     return image
+
+
+def _classic(tags: Tags, keyword: str) -> DataElement | None:
+    """An attribute as a classic image may hold it; None for one that is missing or damaged."""
+    kind = dictionary_VR(keyword)
+    try:
+        value = tags.get(keyword)
+        if kind == "DS" and isinstance(value, float) and len(str(value)) > LONGEST_NUMBER:
+            value = format_number_as_ds(value)
+        if (keyword, value) == ("InPlanePhaseEncodingDirection", "COLUMN"):
+            value = "COL"
+        if value is None:
+            return None
+        value = str(value) if kind == "PN" else value
+        return DataElement(tag_for_keyword(keyword), kind, value)  # type: ignore[arg-type]
+    except ValueError:  # text in place of a number
+        return None
 
 
 def _show_high_values_bright(image: FileDataset) -> None:
@@ -333,6 +356,13 @@ def _explain(image: FileDataset, source: Frame, series: Series) -> None:
     image.ContributingEquipmentSequence = [equipment]
 
 
+def _copied_code(item: Dataset) -> Dataset:
+    code = Dataset()
+    for keyword in ("CodeValue", "CodingSchemeDesignator", "CodeMeaning"):
+        setattr(code, keyword, str(item.get(keyword, "")))
+    return code
+
+
 def _code(value: str, meaning: str) -> Dataset:
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
@@ -356,11 +386,7 @@ def _write(image: FileDataset, path: Path) -> None:
     """
     with quiet_pydicom():
         try:
-            if int(pydicom.__version__.split(".")[0]) >= 3:
-                pydicom.dcmwrite(path, image, enforce_file_format=True)
-            else:
-                image.is_little_endian, image.is_implicit_VR = True, False
-                pydicom.dcmwrite(path, image, write_like_original=False)
+            write_dataset(image, path)
             copy = pydicom.dcmread(path)
         except OSError as error:
             raise OSError(f"the DICOM output could not be written ({error.strerror}); is the disk full?") from error

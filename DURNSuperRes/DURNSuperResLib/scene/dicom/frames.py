@@ -285,6 +285,6 @@ def _stored(tags: Tags, data: Dataset) -> Stored:
         dtype=np.dtype(f"{signed}{allocated}"),
         bits=int(data.get("BitsStored") or allocated),
         inverted=str(data.get("PhotometricInterpretation") or "").upper() == "MONOCHROME1",
-        slope=tags.number("RescaleSlope") or 1.0,
-        intercept=tags.number("RescaleIntercept") or 0.0,
+        slope=tags.stated_number("RescaleSlope") or 1.0,
+        intercept=tags.stated_number("RescaleIntercept") or 0.0,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID
 
 from .tags import Tags
@@ -18,7 +18,10 @@ MR_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR Image Storage
     "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR Image Storage
 )
-NO_IMAGES = re.compile(r"Segmentation|Presentation State|Parametric Map|Dose|Directory|Surface|Waveform|Report|SR ")
+NO_IMAGES = re.compile(
+    r"Segmentation|Presentation State|Parametric Map|Dose|Directory|Surface|Waveform|Report|SR |Spectroscopy"
+)
+PLACELESS = re.compile(r"Secondary Capture|Ultrasound|X-Ray|Radiography|VL ")  # that need not lie anywhere in space
 LOCALISER = re.compile(r"locali[sz]er|(?<!\bti.)scout|survey|plan.?scan", re.IGNORECASE)
 COMPONENTS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I"}
 PHASES = ("P", "PHASE", "PHASE MAP", "PHASE_MAP", "VELOCITY", "VELOCITY MAP", "VELOCITY_MAP")
@@ -54,15 +57,19 @@ def _is_ge(data: Dataset) -> bool:
     return GE_CREATOR in data and str(data[GE_CREATOR].value).startswith("GEMS")
 
 
-def why_no_image(data: Dataset) -> str:
+def why_no_image(data: FileDataset) -> str:
     """Why an object is not an image to upscale; empty if it is one.
 
     Raises:
         ValueError: an MR image that has lost its size.
     """
-    sop_class = UID(str(data.get("SOPClassUID") or ""))
+    stated = data.get("SOPClassUID") or data.file_meta.get("MediaStorageSOPClassUID")  # a DICOMDIR has the second alone
+    sop_class = UID(str(stated or ""))
     if sop_class not in MR_CLASSES and ("Rows" not in data or NO_IMAGES.search(sop_class.name)):
         return f"no image ({sop_class.name or 'of unknown kind'})"
+    placed = "ImagePositionPatient" in data or "PerFrameFunctionalGroupsSequence" in data
+    if PLACELESS.search(sop_class.name) and not placed:
+        return f"no slice of a volume ({sop_class.name})"
     if not data.get("Rows") or not data.get("Columns"):
         raise ValueError("is an image without a number of rows or columns")
     colours = str(data.get("PhotometricInterpretation") or GREY[1]).upper()

@@ -1,18 +1,23 @@
 """The pixels of a stack: decoded, with the modality rescaling applied (PS3.3 C.11.1), in one scalar type.
 
-Uncompressed and RLE images need pydicom alone. Others are decoded by whatever plugins pydicom finds, else by SimpleITK.
+Uncompressed and RLE images need pydicom alone. Others are decoded by whatever plugins pydicom finds, else by SimpleITK,
+frame by frame.
 """
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import generate_uid
 
-from .frames import Frame, Stored
+from .frames import MR_CLASSES, Frame, Stored
 from .plain import DicomError
-from .reading import quiet_pydicom, read_dataset
+from .reading import compressed_frames, quiet_pydicom, read_dataset, write_dataset
 from .stacks import Stack
 
 STORED_TYPES = tuple(np.dtype(name) for name in ("uint8", "int16", "uint16", "int32"))
@@ -31,7 +36,7 @@ class PixelReader:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self._path: Path | None = None
-        self._decoded: tuple[NDArray, bool]
+        self._stored: NDArray
         self.dtype = self._common_dtype()
 
     def phase(self, number: int) -> NDArray:
@@ -52,13 +57,12 @@ class PixelReader:
     def _values(self, frame: Frame) -> NDArray:
         if frame.path != self._path:
             with quiet_pydicom():
-                self._decoded = _decode(frame.path)
+                self._stored = _decode(frame.path)
             self._path = frame.path
-        pixels, rescaled = self._decoded
-        image = pixels[frame.number] if pixels.ndim == 3 else pixels
+        image = self._stored[frame.number] if self._stored.ndim == 3 else self._stored
         if image.shape != frame.matrix:
             raise DicomError(f"{frame.path}: the pixels are {image.shape}, the header says {frame.matrix}")
-        return image if rescaled else in_units(image, frame.stored)
+        return in_units(image, frame.stored)
 
 
 def in_units(image: NDArray, how: Stored) -> NDArray:
@@ -69,8 +73,8 @@ def in_units(image: NDArray, how: Stored) -> NDArray:
     return image * how.slope + how.intercept if how.rescaled else image
 
 
-def _decode(path: Path) -> tuple[NDArray, bool]:
-    """Pixels as stored, and whether the decoder has put them into their units already."""
+def _decode(path: Path) -> NDArray:
+    """Pixels as stored, ``(rows, columns)`` or ``(frames, rows, columns)``."""
     try:
         data = read_dataset(path)
         syntax = data.file_meta.TransferSyntaxUID
@@ -88,18 +92,40 @@ def _decode(path: Path) -> tuple[NDArray, bool]:
     if data.get("BitsStored") is None and data.get("BitsAllocated"):
         data.BitsStored = data.BitsAllocated
     try:
-        return data.pixel_array, False
+        return data.pixel_array
     except Exception as error:
-        if syntax.is_transfer_syntax and syntax.is_compressed and "NumberOfFrames" not in data:
-            return _decode_by_itk(path, syntax.name), True
+        if syntax.is_transfer_syntax and syntax.is_compressed and not syntax.is_deflated:
+            return _decode_by_itk(path, data)
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DicomError(f"{path}: its pixels ({syntax.name}) cannot be decoded: {reason}") from error
 
 
-def _decode_by_itk(path: Path, syntax: str) -> NDArray:
+def _decode_by_itk(path: Path, data: FileDataset) -> NDArray:
+    """Compressed pixels as stored: each frame is handed to ITK as an image that has nothing but pixels."""
+    syntax = data.file_meta.TransferSyntaxUID
     try:
         import SimpleITK as sitk  # only for images that pydicom cannot decode by itself
 
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0]
-    except (ImportError, RuntimeError, IndexError) as error:
-        raise DicomError(f"{path}: its pixels ({syntax}) cannot be decoded here") from error
+        with tempfile.TemporaryDirectory(prefix="durn-") as private:
+            alone = Path(private) / "frame.dcm"
+            frames = []
+            for content in compressed_frames(data):
+                write_dataset(_pixels_alone(data, content), alone)
+                frames.append(sitk.GetArrayFromImage(sitk.ReadImage(str(alone), imageIO="GDCMImageIO"))[0])
+        return np.stack(frames)
+    except Exception as error:  # what is damaged makes any of them raise nearly anything
+        why = "it is damaged, or pydicom lacks pylibjpeg with pylibjpeg-libjpeg and pylibjpeg-openjpeg"
+        raise DicomError(f"{path}: its pixels ({syntax.name}) cannot be decoded: {why}") from error
+
+
+def _pixels_alone(data: Dataset, content: bytes) -> FileDataset:
+    """An image of one compressed frame that says how its pixels are stored and nothing else."""
+    image = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
+    image.SOPClassUID, image.SOPInstanceUID, image.Modality = MR_CLASSES[0], generate_uid(prefix=None), "MR"
+    for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation"):
+        setattr(image, name, data[name].value)
+    image.HighBit, image.PhotometricInterpretation = data.get("HighBit", data.BitsStored - 1), "MONOCHROME2"
+    image.file_meta.TransferSyntaxUID = data.file_meta.TransferSyntaxUID
+    image.PixelData = encapsulate([content])
+    image["PixelData"].VR, image["PixelData"].is_undefined_length = "OB", True
+    return image

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
 
 from .nature import why_no_image
@@ -59,7 +60,8 @@ def plain_stack(folder: Path) -> list[Path]:
     """
     headers = [header for path in sorted(folder.iterdir()) if path.is_file() and (header := _read_header(path))]
     if not headers:
-        raise DicomError(f"{folder} holds no DICOM image")
+        below = any(path.is_dir() for path in folder.iterdir())
+        raise DicomError(f"{folder} holds no DICOM image{' itself; give one of the folders in it' if below else ''}")
     series = {header.series for header in headers}
     if len(series) > 1:
         raise DicomError(f"{folder} holds {len(series)} DICOM series; give a folder with one")
@@ -118,7 +120,7 @@ def _header(path: Path) -> SliceHeader | None:
     )
 
 
-def _dataset(path: Path) -> pydicom.Dataset | None:
+def _dataset(path: Path) -> FileDataset | None:
     try:
         return read_dataset(path)
     except InvalidDicomError:

@@ -1,4 +1,5 @@
-"""Finding the DICOM files below a folder, and reading them: with or without preamble and file meta information.
+"""Finding the DICOM files below a folder, and reading them: with or without preamble and file meta information. What
+differs between pydicom 2 and 3 in reading and writing is here.
 
 Linked folders are entered as Slicer's import enters them, once each. What a Mac leaves beside its files (names that
 begin with ``._``) is no DICOM.
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pydicom
+from pydicom import encaps
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.tag import Tag
@@ -27,6 +29,7 @@ DOUBLE_NAME, DOUBLE_MARK = "._", bytes.fromhex("00051607")
 PRIVATE_FOLDER = ".durn-"
 FIRST_GROUPS = (0x0002, 0x0004, 0x0008)
 LONGEST_ELEMENT = 2**16
+PYDICOM = int(pydicom.__version__.partition(".")[0])
 
 
 @contextmanager
@@ -109,6 +112,28 @@ def read_dataset(path: Path, *, pixels: bool = True, tags: Sequence[str | int] |
         _complete_meta(data)
         data.rest = os.fstat(file.fileno()).st_size - file.tell() if not pixels else 0
     return data
+
+
+def write_dataset(data: FileDataset, path: Path) -> None:
+    """Write a data set that has its file meta information, in explicit little endian.
+
+    Raises:
+        OSError: a failed write.
+        Exception: attributes that no writer takes.
+    """
+    if PYDICOM >= 3:
+        pydicom.dcmwrite(path, data, enforce_file_format=True)
+    else:
+        data.is_little_endian, data.is_implicit_VR = True, False
+        pydicom.dcmwrite(path, data, write_like_original=False)
+
+
+def compressed_frames(data: FileDataset) -> Iterator[bytes]:
+    """The compressed pixels of each frame of a data set."""
+    count = int(data.get("NumberOfFrames") or 1)
+    if PYDICOM >= 3:
+        return encaps.generate_frames(data.PixelData, number_of_frames=count)
+    return encaps.generate_pixel_data_frame(data.PixelData, count)
 
 
 def _begins_with_an_element(begin: bytes) -> bool:

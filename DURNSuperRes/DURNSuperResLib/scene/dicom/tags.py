@@ -61,10 +61,24 @@ class Tags:
     def number(self, keyword: str) -> float | None:
         """A finite number, or None."""
         try:
-            value = float(str(self.get(keyword)))
+            return self.stated_number(keyword)
         except ValueError:
             return None
-        return value if math.isfinite(value) else None
+
+    def stated_number(self, keyword: str) -> float | None:
+        """A finite number, or None where there is none.
+
+        Raises:
+            ValueError: any other content.
+        """
+        try:
+            value = self.get(keyword)
+            number = None if value is None else float(str(value))
+        except ValueError:
+            number = math.nan
+        if number is not None and not math.isfinite(number):
+            raise ValueError(f"has a damaged {keyword}")
+        return number
 
     def numbers(self, keyword: str, count: int) -> tuple[float, ...]:
         """``count`` finite numbers.
