@@ -20,7 +20,7 @@ from desktop.standin import Desktop, choose
 from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network.models import model_for
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
-from DURNSuperResLib.scene.app import sequences_logic
+from DURNSuperResLib.scene.app import application_logic, sequences_logic
 from DURNSuperResLib.scene.layouts import ONE_VIEW, SIDE_BY_SIDE, TWO_PHASES
 from DURNSuperResLib.scene.sequences import browser_of, sequence_of
 
@@ -38,6 +38,23 @@ def test_the_first_volume_is_chosen_and_apply_is_ready(desktop: Desktop, sax: An
     assert panel.ui.applyButton.enabled
     assert panel.ui.applyButton.text == "Apply"
     panel.cleanup()
+
+
+def test_of_several_volumes_the_one_in_the_views_is_chosen_and_never_a_mask(
+    desktop: Desktop, scene: slicer.vtkMRMLScene, make_node: Any
+) -> None:
+    scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "mask")
+    for name in ("first", "second"):
+        make_node(np.eye(8)[None], name=name)
+    selection = application_logic().GetSelectionNode()
+    for active, chosen in ((None, "first"), ("mask", "first"), ("second", "second")):
+        node = scene.GetFirstNodeByName(active) if active else None
+        selection.SetActiveVolumeID(node and node.GetID())
+        panel = desktop.panel()
+        assert panel._parameterNode.inputVolume.GetName() == chosen
+        assert panel.ui.inputSelector.currentText == chosen
+        panel._parameterNode.inputVolume = None
+        panel.cleanup()
 
 
 def test_from_volume_to_side_by_side_in_three_clicks(panel: Any, desktop: Desktop, sax: Any) -> None:
