@@ -108,6 +108,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
+        self._input = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
 
@@ -179,15 +180,18 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.onParametersModified()
 
     def onParametersModified(self, caller=None, event=None):
+        from DURNSuperResLib.panel.choosing import follow_input
         from DURNSuperResLib.panel.result_section import show_result
 
         if not self.runner.closed:
+            self._input = follow_input(self._parameterNode, self._input)
             self._checkCanApply()
             self.comparePanel.update(self._parameterNode)
             show_result(self.ui, self._parameterNode and self._parameterNode.outputVolume)
 
     def _checkCanApply(self):
         button = self.ui.applyButton
+        self.ui.inputsCollapsibleButton.enabled = self.ui.advancedCollapsibleButton.enabled = not self.runner.busy
         if self.runner.busy:
             button.text, button.enabled, button.toolTip = _("Cancel"), True, _("Stop; nothing will be changed.")
             return
@@ -315,8 +319,9 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         Blocking and without Qt. ``scale`` and ``options`` are those of ``DURNSuperResLib.Upscaling``, in Slicer's or in
         Python's spelling (``keepType``, ``keep_type``), and progress, cancelled, announce and run those of
         ``DURNSuperResLib.scene.volumes.upscale_volume``. With ``wholeCine``, a volume that shows an item of a sequence
-        stands for all of it: a new sequence joins its browser, and the volume that shows it is returned. An error or a
-        cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
+        stands for all of it: a new sequence joins its browser, and the volume that shows it is returned. An output that
+        shows a phase stays, too: the next one would replace the result. An error or a cancel
+        (``DURNSuperResLib.Cancelled``) adds no node and changes none.
         """
         isValid, reason = self.isValidInputOutputData(inputVolume, outputVolume)
         if not isValid:
@@ -332,7 +337,7 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         if wholeCine and self.isCine(inputVolume):
             result = shown_by_proxy(upscale_sequence(inputVolume, scale, **options))
         else:
-            result = upscale_volume(inputVolume, outputVolume, scale, **options)
+            result = upscale_volume(inputVolume, None if self.isCine(outputVolume) else outputVolume, scale, **options)
         logging.info(f"{result.GetName()} completed in {time.monotonic() - start:.2f} seconds")
         return result
 

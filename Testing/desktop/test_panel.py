@@ -274,6 +274,48 @@ def test_a_whole_cine_is_upscaled_and_plays_along(panel: Any, cine: slicer.vtkMR
     assert (browser.GetPlaybackActive(), panel.ui.playButton.text) == (False, "Play")
 
 
+def test_a_phase_never_goes_into_the_volume_that_plays_a_result(
+    panel: Any, cine: slicer.vtkMRMLScalarVolumeNode
+) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    panel._parameterNode.inputVolume = cine
+    panel.ui.applyButton.click()
+    playing = panel._parameterNode.outputVolume
+    panel.ui.wholeCineCheckBox.click()
+    panel.ui.applyButton.click()
+    single = panel._parameterNode.outputVolume
+    assert single is not playing
+    assert sequence_of(single) is None
+    assert sequence_of(playing) is not None
+
+
+def test_another_input_leaves_the_result_of_the_first_alone_and_finds_it_again(
+    panel: Any, desktop: Desktop, sax: Any, cine: slicer.vtkMRMLScalarVolumeNode
+) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    results = {}
+    for volume in (sax, cine):
+        panel._parameterNode.inputVolume = volume
+        assert panel._parameterNode.outputVolume is None
+        assert not panel.ui.sideBySideButton.enabled
+        panel.ui.applyButton.click()
+        results[volume] = panel._parameterNode.outputVolume
+    assert results[sax] is not results[cine]
+    for volume in (sax, cine):
+        panel._parameterNode.inputVolume = volume
+        assert panel._parameterNode.outputVolume is results[volume]
+    assert not desktop.errors
+
+
+def test_a_run_keeps_the_settings_that_it_began_with(panel: Any, desktop: Desktop) -> None:
+    during = set()
+    sections = panel.ui.inputsCollapsibleButton, panel.ui.advancedCollapsibleButton
+    desktop.app.pumped.append(lambda: during.add(tuple(section.enabled for section in sections)))
+    panel.ui.applyButton.click()
+    assert during == {(False, False)}
+    assert all(section.enabled for section in sections)
+
+
 def test_two_phases_of_a_cine_stand_beside_each_other(
     panel: Any, desktop: Desktop, cine: slicer.vtkMRMLScalarVolumeNode
 ) -> None:
