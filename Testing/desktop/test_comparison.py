@@ -300,5 +300,8 @@ def test_a_saved_comparison_opens_again(desktop: Desktop, comparison: Comparison
     assert (resumed.before.GetName(), resumed.after.GetName()) == names
     resumed.before.GetDisplayNode().SetWindowLevel(77, 33)
     assert resumed.after.GetDisplayNode().GetWindow() == 77
+    interaction = application_logic().GetInteractionNode()
+    assert interaction.GetCurrentInteractionMode() == interaction.AdjustWindowLevel
     resumed.close()
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
     assert layout.GetViewArrangement() not in VIEWS
