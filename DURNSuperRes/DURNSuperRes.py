@@ -135,6 +135,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if not self.runner.closed:  # a reload cleans up first, and Slicer once more
             self.runner.close()
             self.comparePanel.close()
+            self.comparePanel.update(None)
             self.setParameterNode(None)
             self.removeObservers()
 
@@ -190,22 +191,15 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             show_result(self.ui, self._parameterNode and self._parameterNode.outputVolume)
 
     def _checkCanApply(self):
+        from DURNSuperResLib.panel.input_section import enable_settings
+
         button = self.ui.applyButton
-        self.ui.inputsCollapsibleButton.enabled = self.ui.advancedCollapsibleButton.enabled = not self.runner.busy
+        enable_settings(self.ui, self._parameterNode, self.runner.busy)
         if self.runner.busy:
             button.text, button.enabled, button.toolTip = _("Cancel"), True, _("Stop; nothing will be changed.")
             return
         button.text = _("Apply")
         if self._parameterNode:
-            isDurn = self._parameterNode.method == Method.DURN
-            self.ui.qualityComboBox.enabled = self.ui.uncertaintyCheckBox.enabled = isDurn
-            isCine = self.logic.isCine(self._parameterNode.inputVolume)
-            self.ui.wholeCineCheckBox.enabled = isCine
-            self.ui.wholeCineCheckBox.toolTip = (
-                _("Upscale every phase of the sequence that the input volume shows, into a new sequence.")
-                if isCine
-                else _("The input volume does not belong to a sequence.")
-            )
             canApply, reason = self.logic.isValidInputOutputData(
                 self._parameterNode.inputVolume, self._parameterNode.outputVolume
             )

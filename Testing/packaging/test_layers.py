@@ -42,7 +42,7 @@ RUNS_TORCH = {f"{PACKAGE}.core.network.{name}" for name in OF_TORCH}
 TAKES_NODES = ("scene", "panel.choosing", "panel.playing", "viewer", "evaluation.demo")
 READS_IMAGES = ("evaluation", "commands.evaluate")
 NEEDS_DESKTOP = tuple(
-    f"panel.{name}" for name in ("comparison_section", "install", "result_section", "runner", "words")
+    f"panel.{name}" for name in ("comparison_section", "input_section", "install", "result_section", "runner", "words")
 )
 
 
