@@ -147,7 +147,7 @@ def test_the_cine_is_downloaded_once_and_upscaled_whole(
 def test_a_cine_that_cannot_be_had_adds_nothing(
     desktop: Desktop, click: Callable, served: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slicer.i18n.tr", lambda text: text.replace("was not loaded", "is missing"))
+    monkeypatch.setattr(sys.modules["slicer.i18n"], "tr", lambda text: text.replace("was not loaded", "is missing"))
     before = desktop.scene.GetNumberOfNodes()
     with pytest.raises(ValueError, match="Failed to download"):
         click(sample_data.CINE)
