@@ -108,6 +108,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
+        self._input = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
 
@@ -134,6 +135,7 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if not self.runner.closed:  # a reload cleans up first, and Slicer once more
             self.runner.close()
             self.comparePanel.close()
+            self.comparePanel.update(None)
             self.setParameterNode(None)
             self.removeObservers()
 
@@ -162,11 +164,11 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.initializeParameterNode()
 
     def initializeParameterNode(self):
+        from DURNSuperResLib.panel.choosing import likely_input
+
         self.setParameterNode(self.logic.getParameterNode())
         if not self._parameterNode.inputVolume:
-            firstVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
-            if firstVolume:
-                self._parameterNode.inputVolume = firstVolume
+            self._parameterNode.inputVolume = likely_input()
 
     def setParameterNode(self, inputParameterNode):
         if self._parameterNode:
@@ -179,29 +181,25 @@ class DURNSuperResWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.onParametersModified()
 
     def onParametersModified(self, caller=None, event=None):
+        from DURNSuperResLib.panel.choosing import follow_input
         from DURNSuperResLib.panel.result_section import show_result
 
         if not self.runner.closed:
+            self._input = follow_input(self._parameterNode, self._input)
             self._checkCanApply()
             self.comparePanel.update(self._parameterNode)
             show_result(self.ui, self._parameterNode and self._parameterNode.outputVolume)
 
     def _checkCanApply(self):
+        from DURNSuperResLib.panel.input_section import enable_settings
+
         button = self.ui.applyButton
+        enable_settings(self.ui, self._parameterNode, self.runner.busy)
         if self.runner.busy:
             button.text, button.enabled, button.toolTip = _("Cancel"), True, _("Stop; nothing will be changed.")
             return
         button.text = _("Apply")
         if self._parameterNode:
-            isDurn = self._parameterNode.method == Method.DURN
-            self.ui.qualityComboBox.enabled = self.ui.uncertaintyCheckBox.enabled = isDurn
-            isCine = self.logic.isCine(self._parameterNode.inputVolume)
-            self.ui.wholeCineCheckBox.enabled = isCine
-            self.ui.wholeCineCheckBox.toolTip = (
-                _("Upscale every phase of the sequence that the input volume shows, into a new sequence.")
-                if isCine
-                else _("The input volume does not belong to a sequence.")
-            )
             canApply, reason = self.logic.isValidInputOutputData(
                 self._parameterNode.inputVolume, self._parameterNode.outputVolume
             )
@@ -315,8 +313,9 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         Blocking and without Qt. ``scale`` and ``options`` are those of ``DURNSuperResLib.Upscaling``, in Slicer's or in
         Python's spelling (``keepType``, ``keep_type``), and progress, cancelled, announce and run those of
         ``DURNSuperResLib.scene.volumes.upscale_volume``. With ``wholeCine``, a volume that shows an item of a sequence
-        stands for all of it: a new sequence joins its browser, and the volume that shows it is returned. An error or a
-        cancel (``DURNSuperResLib.Cancelled``) adds no node and changes none.
+        stands for all of it: a new sequence joins its browser, and the volume that shows it is returned. An output that
+        shows a phase stays, too: the next one would replace the result. An error or a cancel
+        (``DURNSuperResLib.Cancelled``) adds no node and changes none.
         """
         isValid, reason = self.isValidInputOutputData(inputVolume, outputVolume)
         if not isValid:
@@ -332,7 +331,7 @@ class DURNSuperResLogic(ScriptedLoadableModuleLogic):
         if wholeCine and self.isCine(inputVolume):
             result = shown_by_proxy(upscale_sequence(inputVolume, scale, **options))
         else:
-            result = upscale_volume(inputVolume, outputVolume, scale, **options)
+            result = upscale_volume(inputVolume, None if self.isCine(outputVolume) else outputVolume, scale, **options)
         logging.info(f"{result.GetName()} completed in {time.monotonic() - start:.2f} seconds")
         return result
 

@@ -208,7 +208,7 @@ class Desktop:
             stand_in = types.ModuleType(name)
             vars(stand_in).update(contents)
             monkeypatch.setitem(sys.modules, name, stand_in)
-        for name in ("comparison_section", "install", "result_section", "runner", "words"):
+        for name in ("comparison_section", "input_section", "install", "result_section", "runner", "words"):
             monkeypatch.delitem(sys.modules, f"DURNSuperResLib.panel.{name}", raising=False)  # of an earlier desktop
         self.module = self._import_module(monkeypatch)
 

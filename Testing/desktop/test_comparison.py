@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicer
+import vtk
 
 from desktop.standin import Desktop
 from DURNSuperResLib.scene.app import application_logic, sequences_logic
@@ -54,6 +55,20 @@ def test_each_view_shows_its_volume_in_one_group(comparison: Comparison) -> None
     normal = slicer.util.arrayFromVTKMatrix(first.GetSliceNode().GetSliceToRAS())[:3, 2]
     across = OBLIQUE[:3, 2] / np.linalg.norm(OBLIQUE[:3, 2])
     assert abs(normal @ across) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_views_turn_to_slices_under_a_transform(desktop: Desktop, comparison: Comparison) -> None:
+    turned = vtk.vtkTransform()
+    turned.RotateWXYZ(40, 1, 2, 3)
+    transform = desktop.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(turned.GetMatrix())
+    for volume in (comparison.before, comparison.after):
+        volume.SetAndObserveTransformNodeID(transform.GetID())
+    comparison.fit()
+    across = np.array(turned.TransformVector(*OBLIQUE[:3, 2] / np.linalg.norm(OBLIQUE[:3, 2])))
+    for logic in views():
+        normal = slicer.util.arrayFromVTKMatrix(logic.GetSliceNode().GetSliceToRAS())[:3, 2]
+        assert abs(normal @ across) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_change_of_slice_in_one_view_reaches_the_other(comparison: Comparison) -> None:
@@ -285,5 +300,8 @@ def test_a_saved_comparison_opens_again(desktop: Desktop, comparison: Comparison
     assert (resumed.before.GetName(), resumed.after.GetName()) == names
     resumed.before.GetDisplayNode().SetWindowLevel(77, 33)
     assert resumed.after.GetDisplayNode().GetWindow() == 77
+    interaction = application_logic().GetInteractionNode()
+    assert interaction.GetCurrentInteractionMode() == interaction.AdjustWindowLevel
     resumed.close()
+    assert interaction.GetCurrentInteractionMode() == interaction.ViewTransform
     assert layout.GetViewArrangement() not in VIEWS

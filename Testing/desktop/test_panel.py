@@ -20,8 +20,9 @@ from desktop.standin import Desktop, choose
 from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network.models import model_for
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
-from DURNSuperResLib.scene.app import sequences_logic
+from DURNSuperResLib.scene.app import application_logic, sequences_logic
 from DURNSuperResLib.scene.layouts import ONE_VIEW, SIDE_BY_SIDE, TWO_PHASES
+from DURNSuperResLib.scene.nodes import VolumeError
 from DURNSuperResLib.scene.sequences import browser_of, sequence_of
 
 LONGEST_GAP = 0.1  # s without an event let through
@@ -38,6 +39,23 @@ def test_the_first_volume_is_chosen_and_apply_is_ready(desktop: Desktop, sax: An
     assert panel.ui.applyButton.enabled
     assert panel.ui.applyButton.text == "Apply"
     panel.cleanup()
+
+
+def test_of_several_volumes_the_one_in_the_views_is_chosen_and_never_a_mask(
+    desktop: Desktop, scene: slicer.vtkMRMLScene, make_node: Any
+) -> None:
+    scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "mask")
+    for name in ("first", "second"):
+        make_node(np.eye(8)[None], name=name)
+    selection = application_logic().GetSelectionNode()
+    for active, chosen in ((None, "first"), ("mask", "first"), ("second", "second")):
+        node = scene.GetFirstNodeByName(active) if active else None
+        selection.SetActiveVolumeID(node and node.GetID())
+        panel = desktop.panel()
+        assert panel._parameterNode.inputVolume.GetName() == chosen
+        assert panel.ui.inputSelector.currentText == chosen
+        panel._parameterNode.inputVolume = None
+        panel.cleanup()
 
 
 def test_from_volume_to_side_by_side_in_three_clicks(panel: Any, desktop: Desktop, sax: Any) -> None:
@@ -255,6 +273,51 @@ def test_a_whole_cine_is_upscaled_and_plays_along(panel: Any, cine: slicer.vtkMR
     assert (browser.GetPlaybackActive(), panel.ui.playButton.text) == (True, "Stop")
     panel.ui.playButton.click()
     assert (browser.GetPlaybackActive(), panel.ui.playButton.text) == (False, "Play")
+    for plays, text in ((True, "Stop"), (False, "Play")):  # by Slicer's own toolbar
+        browser.SetPlaybackActive(plays)
+        assert panel.ui.playButton.text == text
+
+
+def test_a_phase_never_goes_into_the_volume_that_plays_a_result(
+    panel: Any, cine: slicer.vtkMRMLScalarVolumeNode
+) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    panel._parameterNode.inputVolume = cine
+    panel.ui.applyButton.click()
+    playing = panel._parameterNode.outputVolume
+    panel.ui.wholeCineCheckBox.click()
+    panel.ui.applyButton.click()
+    single = panel._parameterNode.outputVolume
+    assert single is not playing
+    assert sequence_of(single) is None
+    assert sequence_of(playing) is not None
+
+
+def test_another_input_leaves_the_result_of_the_first_alone_and_finds_it_again(
+    panel: Any, desktop: Desktop, sax: Any, cine: slicer.vtkMRMLScalarVolumeNode
+) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    results = {}
+    for volume in (sax, cine):
+        panel._parameterNode.inputVolume = volume
+        assert panel._parameterNode.outputVolume is None
+        assert not panel.ui.sideBySideButton.enabled
+        panel.ui.applyButton.click()
+        results[volume] = panel._parameterNode.outputVolume
+    assert results[sax] is not results[cine]
+    for volume in (sax, cine):
+        panel._parameterNode.inputVolume = volume
+        assert panel._parameterNode.outputVolume is results[volume]
+    assert not desktop.errors
+
+
+def test_a_run_keeps_the_settings_that_it_began_with(panel: Any, desktop: Desktop) -> None:
+    during = set()
+    sections = panel.ui.inputsCollapsibleButton, panel.ui.advancedCollapsibleButton
+    desktop.app.pumped.append(lambda: during.add(tuple(section.enabled for section in sections)))
+    panel.ui.applyButton.click()
+    assert during == {(False, False)}
+    assert all(section.enabled for section in sections)
 
 
 def test_two_phases_of_a_cine_stand_beside_each_other(
@@ -361,6 +424,46 @@ def test_the_everyday_part_fits_a_laptop(panel: Any, desktop: Desktop, cine: sli
         assert window.layout().heightForWidth(400) <= 570
     panel.ui.compareOptionsCollapsibleButton.collapsed = False
     assert panel.ui.linkCheckBox._target.isVisible()
+
+
+def test_a_button_that_is_disabled_says_why(panel: Any, cine: slicer.vtkMRMLScalarVolumeNode) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    ui = panel.ui
+    buttons = ui.sideBySideButton, ui.twoPhasesButton, ui.fitButton, ui.playButton, ui.closeComparisonButton
+    assert not any(button.enabled for button in buttons)
+    reasons = [button.toolTip for button in buttons]
+    panel._parameterNode.inputVolume = cine
+    ui.applyButton.click()
+    ui.sideBySideButton.click()
+    assert all(button.enabled for button in buttons)
+    assert all(button.toolTip != reason for button, reason in zip(buttons, reasons, strict=True))
+
+
+def test_what_bicubic_does_without_is_disabled_and_says_so(panel: Any) -> None:
+    ui = panel.ui
+    of_durn = ui.qualityComboBox, ui.keepMeasuredCheckBox, ui.uncertaintyCheckBox, ui.deviceComboBox
+    assert all(widget.enabled for widget in of_durn)
+    choose(ui.methodComboBox, "Bicubic")
+    assert not any(widget.enabled for widget in of_durn)
+    assert all("icubic" in widget.toolTip or "DURN" in widget.toolTip for widget in of_durn)
+
+
+def test_labels_belong_to_their_controls_for_who_hears_the_panel(panel: Any) -> None:
+    fields = [widget._target for widget in vars(panel.ui).values() if isinstance(widget._target, QtWidgets.QComboBox)]
+    labels = [widget._target for widget in vars(panel.ui).values() if isinstance(widget._target, QtWidgets.QLabel)]
+    assert len(fields) == 8
+    assert {field.objectName() for field in fields} == {label.buddy().objectName() for label in labels if label.buddy()}
+
+
+def test_volumes_of_different_places_are_not_compared(panel: Any, desktop: Desktop, make_node: Any) -> None:
+    far = np.diag([1.0, 1.0, 1.0, 1.0])
+    far[:3, 3] = 1000
+    panel._parameterNode.outputVolume = make_node(np.eye(8)[None], far, name="far")
+    with pytest.raises(VolumeError):
+        panel.comparePanel.show(SIDE_BY_SIDE)
+    assert desktop.errors[0].startswith("The volumes cannot be compared.")
+    assert "share no region" in desktop.errors[0]
+    assert panel.comparePanel.comparison is None
 
 
 def test_every_control_says_what_it_does(panel: Any) -> None:

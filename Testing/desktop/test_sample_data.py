@@ -144,7 +144,10 @@ def test_the_cine_is_downloaded_once_and_upscaled_whole(
     assert sequence_of(click(sample_data.CINE)).GetNumberOfDataNodes() == 25  # from the cache
 
 
-def test_a_cine_that_cannot_be_had_adds_nothing(desktop: Desktop, click: Callable, served: Path) -> None:
+def test_a_cine_that_cannot_be_had_adds_nothing(
+    desktop: Desktop, click: Callable, served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["slicer.i18n"], "tr", lambda text: text.replace("was not loaded", "is missing"))
     before = desktop.scene.GetNumberOfNodes()
     with pytest.raises(ValueError, match="Failed to download"):
         click(sample_data.CINE)
@@ -154,4 +157,4 @@ def test_a_cine_that_cannot_be_had_adds_nothing(desktop: Desktop, click: Callabl
         click(sample_data.CINE)
     assert desktop.scene.GetNumberOfNodes() == before
     assert len(desktop.errors) == 2
-    assert all(error.startswith("The sample DURN short-axis cine was not loaded.") for error in desktop.errors)
+    assert all(error.startswith("The sample DURN short-axis cine is missing.") for error in desktop.errors)

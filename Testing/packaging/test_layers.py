@@ -39,10 +39,10 @@ FROM_CORE_TO_ITS_ROOMS = {"engine"}  # what lies in core and may build on the ro
 HEAVY = {"torch", "slicer", "vtk", "vtkmodules", "qt", "SimpleITK", "pydicom"}
 OF_TORCH = ("network", "error_head", "fused", "grids", "inference", "processor")
 RUNS_TORCH = {f"{PACKAGE}.core.network.{name}" for name in OF_TORCH}
-TAKES_NODES = ("scene", "panel.playing", "viewer", "evaluation.demo")
+TAKES_NODES = ("scene", "panel.choosing", "panel.playing", "viewer", "evaluation.demo")
 READS_IMAGES = ("evaluation", "commands.evaluate")
 NEEDS_DESKTOP = tuple(
-    f"panel.{name}" for name in ("comparison_section", "install", "result_section", "runner", "words")
+    f"panel.{name}" for name in ("comparison_section", "input_section", "install", "result_section", "runner", "words")
 )
 
 

@@ -14,6 +14,7 @@ from DURNSuperResLib import Cancelled, available_models
 from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
 from DURNSuperResLib.core.signal.intensity import as_type
 from DURNSuperResLib.scene.nodes import VolumeError, ijk_to_ras_of, repair_non_finite
+from DURNSuperResLib.scene.uncertainty import uncertainty_of
 from DURNSuperResLib.scene.volumes import upscale_volume
 from geometries import oblique
 
@@ -129,6 +130,22 @@ def test_the_input_is_not_changed(make_node: MakeNode, heart_slices: NDArray) ->
     upscale_volume(node)
     assert np.array_equal(slicer.util.arrayFromVolume(node), heart_slices)
     assert_allclose(ijk_to_ras_of(node), matrix, atol=1e-9)
+
+
+def test_an_output_that_a_run_has_named_is_named_anew_and_another_is_not(
+    make_node: MakeNode, heart_slices: NDArray
+) -> None:
+    node = make_node(heart_slices, name="Short axis (1)")
+    output = upscale_volume(node, uncertainty=True)
+    known = output.GetName()
+    assert upscale_volume(node, output).GetName() == known
+    upscale_volume(node, output, scale=3, uncertainty=True)
+    assert output.GetName().startswith("Short axis (1) DURN x3")
+    assert uncertainty_of(output).GetName() == f"{output.GetName()} uncertainty"
+    other = make_node(heart_slices, name="Long axis")
+    assert upscale_volume(other, output, method="bicubic").GetName().startswith("Long axis bicubic x2")
+    output.SetName("for the lecture")
+    assert upscale_volume(node, output, method="bicubic").GetName() == "for the lecture"
 
 
 def test_a_given_output_node_is_used(make_node: MakeNode, heart_slices: NDArray) -> None:

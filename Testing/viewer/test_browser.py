@@ -157,6 +157,90 @@ def test_space_plays_the_cine_in_both_views_and_stops_it(page) -> None:
     page.wait_for_selector(".durn[data-phase='0']")
 
 
+def test_space_presses_what_the_tab_key_has_reached_and_plays_after_a_click(page) -> None:
+    page.focus("#overlay-none")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "overlay-difference"
+    page.keyboard.press(" ")
+    page.wait_for_selector("#overlay-difference[aria-pressed=true]")
+    assert page.locator("#play").get_attribute("aria-label") == "Play"
+    page.click("#overlay-none")
+    page.keyboard.press(" ")
+    page.wait_for_selector("#play[aria-label=Pause]")
+    page.keyboard.press(" ")
+    page.wait_for_selector("#play[aria-label=Play]")
+
+
+def test_the_swipe_moves_by_keys(page) -> None:
+    page.keyboard.press("s")
+    page.focus("#divider")
+    for key, share in (("ArrowRight", 55), ("ArrowLeft", 50), ("ArrowDown", 45), ("ArrowUp", 50)):
+        page.keyboard.press(key)
+        page.wait_for_selector(f"#divider[aria-valuenow='{share}']")
+    assert state(page, "slice") == "1"
+
+
+def test_all_that_can_have_the_focus_has_a_name_and_shows_the_focus(page) -> None:
+    page.keyboard.press("s")
+    page.wait_for_selector("#divider")
+    described = """() => {
+      const it = document.activeElement;
+      const name = it.ariaLabel || it.labels?.[0]?.innerText || it.innerText;
+      return [it.id || it.tagName, name.trim(), getComputedStyle(it).outlineStyle];
+    }"""
+    found = []
+    for _ in range(40):  # at least once through the page
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(described))
+    found = [element for element in found if element[0] != "BODY"]
+    assert {"side", "divider", "slice", "play", "reset"} <= {name for name, _, _ in found}
+    assert all(name and outline == "solid" for _, name, outline in found), found
+
+
+def test_a_small_screen_has_the_notice_and_views_above_each_other(page) -> None:
+    assert page.locator("output.wide").inner_text() == "1 / 4  0 ms"
+    for width, height in ((1000, 700), (414, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert "Research use only" in page.locator(".use").inner_text()
+        boxes = [page.locator(f"#view-{view}").bounding_box() for view in ("original", "result")]
+        assert (boxes[0]["x"] == boxes[1]["x"]) == (width < height)
+        settled(page, "original", "result")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_two_pages_show_the_same_and_each_is_drawn_for_its_own_size(page, cine_viewer) -> None:
+    other = page.context.new_page()
+    other.set_viewport_size({"width": 500, "height": 900})
+    other.goto(cine_viewer.root)
+    other.wait_for_selector("#view-result img")
+    settled(other, "original", "result")
+    values = []
+    for each in (other, page):  # whose picture has the shape of the other page's views
+        each.wait_for_function("document.querySelector('#view-result img')?.naturalWidth == 500")
+        box = each.locator("#view-result").bounding_box()
+        image = each.evaluate("(({ naturalWidth: w, naturalHeight: h }) => [w, h])(document.querySelector('img'))")
+        right = 0.1 * image[0] * min(box["width"] / image[0], box["height"] / image[1])
+        each.mouse.move(box["x"] + box["width"] / 2 + right, box["y"] + box["height"] / 2)
+        each.wait_for_timeout(200)
+        values.append(float(each.locator("#pointed").inner_text().split()[0]))
+    assert values[0] == pytest.approx(values[1], rel=0.05)
+    page.bring_to_front()
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    settled(page, "original", "result")
+    other.close()
+
+
+def test_a_viewer_that_has_ended_says_so(serve, browser, files) -> None:
+    served = serve(files.volume)
+    page = browser.new_page()
+    page.goto(served.address)
+    page.wait_for_selector("#view-original img")
+    served.end()
+    page.wait_for_selector(".lost")
+    assert "durn-superres view" in page.locator(".lost").inner_text()
+    page.close()
+
+
 def test_the_swipe_reveals_one_image_over_the_other(page) -> None:
     page.keyboard.press("s")
     page.wait_for_selector("#divider")

@@ -9,7 +9,9 @@ import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -109,6 +111,15 @@ def test_an_upload_over_the_limit_is_refused_and_not_kept(serve, files) -> None:
     assert ask(served, path, method="POST", body=bytes(2**20 + 1)).status == 413
     assert ask(served, path, method="POST", body=b"no image").status == 400
     assert [file for file in folder.rglob("*") if file.is_file()] == []
+
+
+def test_what_is_wrong_with_an_upload_is_said_without_the_folder_it_lies_in(serve, files) -> None:
+    served = serve(files.volume)
+    request = Request(f"{served.root}upload?name=a.nii.gz&token={served.token}", data=b"\x1f\x8bgarbage")
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request)
+    assert refused.value.code == 400
+    assert refused.value.read().decode().startswith("a.nii.gz cannot be read")
 
 
 def test_which_addresses_are_of_this_machine_alone() -> None:

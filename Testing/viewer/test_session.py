@@ -62,6 +62,13 @@ def test_views_of_any_shape_keep_the_aspect(session: Session, files) -> None:
     assert wide[:, :70].max() == 0
 
 
+def test_views_larger_than_the_bound_keep_their_shape(session: Session, files) -> None:
+    session.open(files.volume)
+    session.resize(3840, 1920)
+    (wide,) = session.pictures()
+    assert wide.shape == (1024, 2048, 3)
+
+
 def test_slices_and_zoom_change_both_views_together(session: Session, files) -> None:
     session.open(files.volume, files.volume_x2)
     middle = session.pictures()
@@ -73,7 +80,7 @@ def test_slices_and_zoom_change_both_views_together(session: Session, files) -> 
     session.zoom_by(2)
     zoomed = session.pictures()
     assert np.corrcoef(zoomed[0].ravel(), zoomed[1].ravel())[0, 1] > ALIKE
-    session.pan(40, 0)
+    session.pan(40 / 160, 0)
     moved = session.pictures()[0]
     assert np.abs(moved[:, 40:].astype(float) - zoomed[0][:, :-40]).mean() < TOLERANCE
 
@@ -242,6 +249,19 @@ def test_a_closed_session_leaves_the_scene_as_it_was(scene: slicer.vtkMRMLScene,
     session.open(files.volume)
     session.close()
     assert scene_nodes() == before
+
+
+def test_an_image_moves_as_far_as_the_pointer_where_a_view_has_more_pixels_than_the_page(
+    session: Session, files
+) -> None:
+    session.open(files.volume)
+    session.zoom_by(2)
+    before = session.pictures()[0]
+    mouse, place = Mouse(session, lambda: None), {"x": 0, "y": 0, "w": 80, "h": 80, "shiftKey": 1}
+    mouse.event({"type": "LeftButtonPress", **place})
+    mouse.event({"type": "MouseMove", **place, "x": 20})
+    moved = session.pictures()[0]
+    assert np.abs(moved[:, 40:].astype(float) - before[:, :-40]).mean() < TOLERANCE
 
 
 def test_the_mouse_scrolls_windows_moves_and_zooms(session: Session, files) -> None:

@@ -35,6 +35,8 @@ class ComparePanel:
         self.comparison: Comparison | None = None
         self._parameters: Any = None
         self._setting = False
+        self._browser: slicer.vtkMRMLSequenceBrowserNode | None = None
+        self._browser_tag = 0
         self._timer = qt.QTimer()
         self._timer.setInterval(BLINK_MILLISECONDS)
         self._timer.connect("timeout()", self.blink)
@@ -47,7 +49,7 @@ class ComparePanel:
             button.connect("clicked(bool)", lambda *_, layout=layout: self.show(layout))
         ui.closeComparisonButton.connect("clicked(bool)", lambda *_: self.close())
         ui.fitButton.connect("clicked(bool)", lambda *_: self._fit())
-        ui.playButton.connect("clicked(bool)", lambda *_: self._play())
+        ui.playButton.connect("clicked(bool)", lambda *_: play_or_stop(self._playable()))
         ui.fadeSlider.connect("valueChanged(int)", self._on_fade)
         ui.blinkButton.connect("toggled(bool)", self._on_blink)
         for box in (ui.firstPhaseSpinBox, ui.secondPhaseSpinBox):
@@ -58,6 +60,7 @@ class ComparePanel:
     def update(self, parameters: Any) -> None:
         """Follow the parameter node: what can be compared, and how; None when there is none."""
         self._parameters = parameters
+        self._follow_browser()
         if parameters is None:
             return
         if self.comparison is None and layout_node() is not None:
@@ -103,8 +106,20 @@ class ComparePanel:
         if self.comparison is not None:
             self.comparison.fit()
 
-    def _play(self) -> None:
-        plays = play_or_stop(self._playable())
+    def _follow_browser(self) -> None:
+        """Let the button say what it will do, whoever else plays or stops the cine, as Slicer's toolbar does."""
+        browser = browser_playing(self._playable())
+        if browser is not self._browser:
+            if self._browser is not None:
+                self._browser.RemoveObserver(self._browser_tag)
+            if browser is not None:
+                self._browser_tag = browser.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._name_play())
+            self._browser = browser
+        if self._parameters is not None:
+            self._name_play()
+
+    def _name_play(self) -> None:
+        plays = self._browser is not None and self._browser.GetPlaybackActive()
         self.ui.playButton.text = _("Stop") if plays else _("Play")
 
     def _playable(self) -> slicer.vtkMRMLScalarVolumeNode | None:
@@ -170,8 +185,21 @@ class ComparePanel:
         ):
             button.enabled, button.toolTip = not problem, problem or text
         layout = None if self.comparison is None else self.comparison.layout
-        ui.closeComparisonButton.enabled = ui.fitButton.enabled = layout is not None
-        ui.playButton.enabled = self._playable() is not None
+        nothing_compared = "" if layout is not None else _("Nothing is compared yet.")
+        for button, text, problem in (
+            (
+                ui.fitButton,
+                _("Fit the whole field of view and turn the views to the slices. Ctrl and wheel zoom."),
+                nothing_compared,
+            ),
+            (ui.closeComparisonButton, _("Go back to the layout from before the comparison."), nothing_compared),
+            (
+                ui.playButton,
+                _("Play or stop the cine, in original and result; the space bar does the same."),
+                "" if self._playable() is not None else _("Neither input nor output is a cine."),
+            ),
+        ):
+            button.enabled, button.toolTip = not problem, problem or text
         ui.fadeRow.visible = layout == ONE_VIEW
         ui.phaseRow.visible = layout == TWO_PHASES
         if layout != ONE_VIEW:

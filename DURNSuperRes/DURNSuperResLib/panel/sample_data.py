@@ -132,13 +132,14 @@ def load_stack_sample(_: Any = None) -> slicer.vtkMRMLScalarVolumeNode | None:
 
 def _load(name: str, folder_name: str, files: Sequence[SampleFile]) -> slicer.vtkMRMLScalarVolumeNode | None:
     import slicer
+    from slicer.i18n import tr as _
 
     from ..scene.cine import load_cine
     from ..scene.dicom.stacks import choose_stack, contents_of
     from ..scene.sequences import shown_by_proxy
     from .playing import show_play_button
 
-    with slicer.util.tryWithErrorDisplay(f"The sample {name} was not loaded."):
+    with slicer.util.tryWithErrorDisplay(_("The sample {name} was not loaded.").format(name=name)):
         folder = Path(slicer.mrmlScene.GetCacheManager().GetRemoteCacheDirectory()) / folder_name
         folder.mkdir(parents=True, exist_ok=True)
         if not _downloaded(name, files, folder):

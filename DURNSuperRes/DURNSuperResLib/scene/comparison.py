@@ -32,7 +32,7 @@ from .layouts import (
 )
 from .nodes import VolumeError
 from .sequences import sequence_of
-from .views import describe, face_slices, follow
+from .views import check_overlap, describe, face_slices, follow
 
 OVERLAY_OPACITY = 0.6
 _LAYOUT, _INTERPOLATE = "DURNSuperRes.PreviousLayout", "DURNSuperRes.PreviousInterpolate"
@@ -80,6 +80,7 @@ class Comparison:
         comparison._fill_views()
         comparison.set_linked(True)
         comparison._observe()
+        comparison._drag_for_window(True)
         return comparison
 
     @property
@@ -114,8 +115,9 @@ class Comparison:
                 images tell.
 
         Raises:
-            VolumeError: ``TWO_PHASES`` of what is no cine.
+            VolumeError: volumes that share no region of space, ``TWO_PHASES`` of what is no cine.
         """
+        check_overlap(self.before, self.after)
         if layout == TWO_PHASES and self.phase_count < 2:
             raise VolumeError("two phases need an original and a result that are cines of the same length")
         self._unobserve()

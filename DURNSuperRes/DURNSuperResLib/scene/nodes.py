@@ -50,7 +50,7 @@ def finite_voxels(node: slicer.vtkMRMLScalarVolumeNode | None) -> NDArray:
     bad = count_non_finite(voxels)
     if bad:
         what = f"{bad} of {voxels.size} voxels are NaN or infinite"
-        raise VolumeError(f"{name}: {what}; --repair sets them to the smallest finite one")
+        raise VolumeError(f"{name}: {what}; the command's --repair sets them to the smallest finite one")
     return voxels
 
 

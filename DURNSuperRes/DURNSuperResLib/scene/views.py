@@ -210,10 +210,13 @@ def compare_picture(
 
 
 def face_slices(view: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLScalarVolumeNode, axis: int | None = None) -> None:
-    """Turn a view to a volume's slices, however oblique, where a rotation to the nearest anatomical plane can miss."""
-    ijk_to_ras = ijk_to_ras_of(volume)
+    """Turn a view to a volume's slices, however oblique, where a rotation to the nearest anatomical plane can miss.
+
+    A linear parent transform turns them along; any other bends them, and the volume's own axes count.
+    """
+    ijk_to_world = _linear_to_world(volume) @ ijk_to_ras_of(volume)
     across = axis_across(volume) if axis is None else axis
-    for column, direction in enumerate(screen_axes(ijk_to_ras, across)):
+    for column, direction in enumerate(screen_axes(ijk_to_world, across)):
         for row in range(3):
             view.GetSliceToRAS().SetElement(row, column, direction[row])
     view.UpdateMatrices()
@@ -256,6 +259,14 @@ def check_overlap(a: slicer.vtkMRMLVolumeNode, b: slicer.vtkMRMLVolumeNode) -> N
     b.GetRASBounds(bounds[1])
     if np.any(bounds[:, ::2].max(axis=0) > bounds[:, 1::2].min(axis=0)):
         raise VolumeError(f"{a.GetName()} and {b.GetName()} share no region of space: they cannot be compared")
+
+
+def _linear_to_world(volume: slicer.vtkMRMLVolumeNode) -> NDArray[np.float64]:
+    """A volume's parent transform, 4 x 4; the identity where there is none or it is not linear."""
+    matrix, parent = vtk.vtkMatrix4x4(), volume.GetParentTransformNode()
+    if parent is not None and parent.IsTransformToWorldLinear():
+        parent.GetMatrixTransformToWorld(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
 
 
 def _pixels(image: vtk.vtkImageData) -> NDArray[np.uint8]:

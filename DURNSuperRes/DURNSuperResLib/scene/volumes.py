@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import slicer
@@ -11,9 +12,9 @@ from ..core.monitor import Announce, Cancelled, IsCancelled, Monitor, Progress
 from ..core.signal.consistency import ConsistencyMeter
 from ..core.upscaling import Upscaling
 from .nodes import VolumeError, axis_across, checked_voxels, ijk_to_ras_of, tell_axis
-from .provenance import dress, record
+from .provenance import ATTRIBUTE_PREFIX, dress, record
 from .trust import examine, tell
-from .uncertainty import give_uncertainty, summed_up
+from .uncertainty import give_uncertainty, summed_up, uncertainty_of
 from .voxels import Run, computed, consistency_of
 
 
@@ -74,8 +75,11 @@ def enlarge_volume(
     meter = ConsistencyMeter()
     result = computed(voxels, axis, found.how, found.measured, meter, monitor, run)
     _check_still_there(input_node, output_node)
+    name = f"{input_node.GetName()} {how.label}"
     if output_node is None:
-        output_node = _new_output(input_node, f"{input_node.GetName()} {how.label}")
+        output_node = _new_output(input_node, name)
+    else:
+        _name_anew(output_node, name)
     dress(output_node, input_node)  # first, or a display node of its own would look through all voxels for a window
     slicer.util.updateVolumeFromArray(output_node, result.image)
     output_node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)))
@@ -96,3 +100,14 @@ def _check_still_there(*nodes: slicer.vtkMRMLScalarVolumeNode | None) -> None:
 def _new_output(input_node: slicer.vtkMRMLScalarVolumeNode, name: str) -> slicer.vtkMRMLScalarVolumeNode:
     scene = input_node.GetScene()
     return scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
+
+
+def _name_anew(output_node: slicer.vtkMRMLScalarVolumeNode, name: str) -> None:
+    """Rename an output, and its uncertainty, where an earlier run has named it for another input, method or scale."""
+    known, source = output_node.GetName() or "", output_node.GetAttribute(f"{ATTRIBUTE_PREFIX}SourceName") or ""
+    named_by_run = re.fullmatch(rf"{re.escape(source)} \S+ x\d(_\d+)?", known)
+    if named_by_run and not re.fullmatch(rf"{re.escape(name)}(_\d+)?", known):
+        uncertainty = uncertainty_of(output_node)
+        output_node.SetName(output_node.GetScene().GenerateUniqueName(name))
+        if uncertainty is not None:
+            uncertainty.SetName(uncertainty.GetName().replace(known, output_node.GetName()))

@@ -25,7 +25,7 @@ from .mouse import Mouse
 from .page import add_page, start_page
 from .security import PARAMETER, gate, new_token
 from .session import OVERLAYS, Session
-from .uploads import PrivateFolder, TooLarge
+from .uploads import UPLOADED, PrivateFolder, TooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ class Viewer:
             ("run", self._run),
             ("cancel", self._cancel),
             ("point", self._point),
+            ("size", self._resize),
         ):
             self._server.controller.trigger(name)(act)
 
@@ -132,7 +133,8 @@ class Viewer:
             await asyncio.to_thread(self._session.open, path)
         except FAILURES as error:
             status = 413 if isinstance(error, TooLarge) else 400
-            return web.Response(status=status, text=" ".join(str(error).split()))
+            text = str(error).replace(f"{self._folder.path / UPLOADED}{os.sep}", "")  # of no use to who sent the file
+            return web.Response(status=status, text=" ".join(text.split()))
         finally:
             self._opening = False
         with self._state:
@@ -170,8 +172,8 @@ class Viewer:
         self._session.set_smooth(smooth)
         self._frames.ask()
 
-    def _resize(self, width: int, height: int) -> None:
-        self._session.resize(width, height)
+    def _resize(self, width: float, height: float) -> None:
+        self._session.resize(round(width), round(height))
         self._frames.ask()
 
     def _fail(self, error: Exception) -> None:

@@ -32,14 +32,16 @@ class Area(AreaAdapter):
         moved: called with an event of the mouse.
     """
 
-    def __init__(self, name: str, resized: Callable[[int, int], None], moved: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, name: str, resized: Callable[[float, float], None], moved: Callable[[dict[str, Any]], None]
+    ) -> None:
         super().__init__(name)
         self._resized, self._moved = resized, moved
 
     def update_size(self, _origin: str, size: dict[str, float]) -> None:
         """Called by the page."""
         ratio = size.get("p", 1)
-        self._resized(round(size["w"] * ratio), round(size["h"] * ratio))
+        self._resized(size["w"] * ratio, size["h"] * ratio)
 
     def on_interaction(self, _origin: str, event: dict[str, Any]) -> None:
         """Called by the page."""

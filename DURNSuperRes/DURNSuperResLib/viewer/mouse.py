@@ -41,10 +41,10 @@ class Mouse:
 
     def _drag(self, event: dict[str, Any]) -> None:
         x, y = float(event["x"]), float(event["y"])
-        right, up = x - self._last[0], y - self._last[1]
+        right, up = (x - self._last[0]) / event["w"], (y - self._last[1]) / event["h"]
         self._last = x, y
         if self._button == "Left" and not event.get("shiftKey"):
-            self._session.adjust(DRAG_WINDOW * right / event["w"], DRAG_WINDOW * up / event["h"])
+            self._session.adjust(DRAG_WINDOW * right, DRAG_WINDOW * up)
         else:
             self._session.pan(right, up)
 

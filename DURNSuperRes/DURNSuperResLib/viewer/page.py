@@ -14,6 +14,9 @@ WWW = Path(__file__).with_name("www")
 STATIC = "durn"
 TITLE = "DURNSuperRes"
 DARK = "<style>html, body { background: #0d0f11; color-scheme: dark; }</style>"
+LOST = """<div class="lost" role="alert"><h2>The viewer does not answer</h2>
+<p>If it still runs, <a href="">load this page again</a>. If it has ended, start <code>durn-superres view</code> again
+and open the address that it prints.</p></div>"""
 
 # The client asks for messages as Blobs, and each of the several reads of a Blob waits for another process of the
 # browser's. Buffers are there at once, and take the client's calls for a Blob as they are but for one.
@@ -32,6 +35,7 @@ def add_page(server: Server) -> None:
     )
     server.state.trame__title = TITLE
     server.state.trame__favicon = "data:,"
+    server.state.trame__template_error = LOST
     with DivLayout(server, classes="durn-root") as layout:
         layout.root.add_child((WWW / "page.html").read_text(encoding="utf-8"))
 

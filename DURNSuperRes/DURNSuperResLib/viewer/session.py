@@ -188,9 +188,12 @@ class Session:
 
     @_locked
     def resize(self, width: int, height: int) -> None:
-        """Give each view ``width`` x ``height`` pixels, within bounds."""
-        self._size = tuple(int(np.clip(edge, SMALLEST, LARGEST)) for edge in (width, height))  # type: ignore[assignment]
-        self._drawing += 1
+        """Give each view ``width`` x ``height`` pixels, or within bounds as many as have that shape."""
+        share = min(1.0, LARGEST / max(width, height, 1))
+        size = max(round(share * width), SMALLEST), max(round(share * height), SMALLEST)
+        if size != self._size:
+            self._size = size
+            self._drawing += 1
 
     @_locked
     def set_smooth(self, smooth: bool) -> None:
@@ -211,10 +214,11 @@ class Session:
             self.centre = (0.0, 0.0)
 
     def pan(self, right: float, up: float) -> None:
-        """Move the images by some pixels of the views."""
+        """Move the images by shares of the views' width and height."""
         if self._views is not None:
+            columns, rows = self._size
             step = self._fit_step / self.zoom
-            self.centre = (self.centre[0] - right * step, self.centre[1] - up * step)
+            self.centre = (self.centre[0] - right * columns * step, self.centre[1] - up * rows * step)
 
     def adjust(self, wider: float, brighter: float) -> None:
         """Change window and level by shares of the window."""

@@ -18,6 +18,7 @@ from ..scene.storage import InputError, suffix
 
 ACCEPTED = (".seq.nrrd", ".nrrd", ".nii.gz", ".nii", ".mha")
 LONGEST_NAME = 60
+UPLOADED = "upload"  # folder within the private one
 MOST_VOXELS = 2**30
 LONGEST_HEADER = 2**16
 
@@ -77,8 +78,8 @@ class PrivateFolder:
         kind = ending(Path(name))
         if kind not in ACCEPTED:
             raise InputError(f"{_tame(name)} is none of {', '.join(ACCEPTED)}")
-        shutil.rmtree(self.path / "upload", ignore_errors=True)
-        folder = self.path / "upload"
+        folder = self.path / UPLOADED
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         return folder / f"{_tame(name[: -len(kind)])}{kind}"
 
