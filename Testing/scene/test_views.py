@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from DURNSuperResLib.scene.nodes import VolumeError
 from DURNSuperResLib.scene.storage import OutputError
-from DURNSuperResLib.scene.views import LinkedViews, compare_picture, describe, screen_axes
+from DURNSuperResLib.scene.views import LinkedViews, compare_picture, describe, screen_axes, side_of
 from DURNSuperResLib.scene.volumes import upscale_volume
 from geometries import oblique
 
@@ -46,6 +46,46 @@ def test_voxels_are_shown_as_they_are(pair: list) -> None:
     views.close()
     assert original.mean() < 0.26
     assert original.mean() < enlarged.mean() < 0.52
+
+
+@pytest.mark.parametrize(
+    "geometry", [np.eye(4), np.diag([-1, -1, 1, 1]), oblique((1, 1, 1))], ids=["RAS", "LPS", "oblique"]
+)
+@pytest.mark.parametrize("slice_axis", ["i", "j", "k"])
+def test_what_lies_to_a_side_of_the_patient_is_shown_at_that_side(
+    make_node: Callable, geometry: NDArray, slice_axis: str
+) -> None:
+    """A bright spot towards a side appears where the views say that this side is."""
+    size, middle = 24, (np.full(3, 11.5), 8)
+    for letter, towards in zip("RASLPI", np.vstack([np.eye(3), -np.eye(3)]), strict=True):
+        i, j, k = np.round(middle[0] + middle[1] * np.linalg.inv(geometry[:3, :3]) @ towards).astype(int)
+        voxels = np.zeros((size, size, size), dtype=np.int16)
+        voxels[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2] = 1000
+        node = make_node(voxels, geometry)
+        node.GetDisplayNode().SetAutoWindowLevel(False)
+        node.GetDisplayNode().SetWindowLevel(1000, 500)
+        views = LinkedViews([node], size=120, slice_axis=slice_axis)
+        sides, pictures = views.sides, []
+        for index in range(size):
+            views.show(slice_index=index)
+            pictures.append(views.images()[0][..., 0].astype(float))
+        views.close()
+        shown = np.max(pictures, axis=0)
+        rows, columns = np.nonzero(shown > 128)
+        right, down = columns.mean() - 59.5, rows.mean() - 59.5
+        if max(abs(right), abs(down)) < 10:  # towards the viewer or away
+            assert all(not side.startswith(letter) for side in sides)
+            continue
+        at = (1 if right > 0 else 0) if abs(right) > abs(down) else (3 if down > 0 else 2)
+        assert letter in sides[at]
+
+
+@pytest.mark.parametrize(
+    ("direction", "side"),
+    [((1, 0, 0), "R"), ((0, -1, 0), "P"), ((-0.6, 0.8, 0), "AL"), ((0.7, -0.1, -0.7), "RI"), ((0.1, 0.1, 0.99), "S")],
+)
+def test_a_side_is_named_in_letters_the_chief_one_first(direction: tuple[float, float, float], side: str) -> None:
+    assert side_of(np.array(direction)) == side
 
 
 def test_a_slice_index_moves_both_views(pair: list) -> None:

@@ -103,6 +103,22 @@ def test_both_views_show_the_heart_with_labels_and_the_right_aspect(page) -> Non
     assert np.percentile(ground[:30], 50) < 40  # a dark bar
 
 
+def test_a_length_and_the_sides_of_the_patient_are_written_on_both_views(page) -> None:
+    for view in ("#view-original", "#view-result"):
+        assert page.locator(f"{view} .edge").all_inner_texts() == ["R", "L", "A", "P"]
+        width, bar = (page.locator(place).bounding_box()["width"] for place in (view, f"{view} .bar"))
+        height = page.locator(view).bounding_box()["height"]
+        length = float(page.locator(f"{view} .bar").inner_text().removesuffix(" mm"))
+        assert length / bar == pytest.approx(
+            96 / min(width, height), rel=0.02
+        )  # mm a pixel: the heart's field is 96 mm
+    page.keyboard.press("+")
+    page.wait_for_function("document.querySelector('.zoom').innerText.startsWith('1.3')")
+    zoomed = page.locator("#view-original .bar")
+    length = float(zoomed.inner_text().removesuffix(" mm"))
+    assert length / zoomed.bounding_box()["width"] == pytest.approx(96 / min(width, height) / 1.25, rel=0.02)
+
+
 def test_the_page_is_dark_before_anything_is_loaded(cine_viewer, browser) -> None:
     page = browser.new_page()
     page.route("**/*.js", lambda route: route.abort())

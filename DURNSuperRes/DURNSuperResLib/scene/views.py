@@ -5,6 +5,7 @@ The views are Slicer's own slice logics; their images are composed in memory, so
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from .storage import OutputError, check_output, written_aside
 VIEW_GROUP = 5201
 MARGIN = 10
 LABEL_POINTS = 15
+LEAST_SHARE = math.sin(math.radians(10))
 
 
 class LinkedViews:
@@ -68,13 +70,12 @@ class LinkedViews:
         Raises:
             VolumeError: a slice that the first volume does not have.
         """
-        lead = self._logics[0]
-        lead.FitSliceToBackground()
+        self.fit()
         count = self.slices
         index = count // 2 if slice_index is None else slice_index
         if not 0 <= index < count:
             raise VolumeError(f"slice {index} is not among the slices 0 to {count - 1} of {self._nodes[0].GetName()}")
-        view = lead.GetSliceNode()
+        view = self._logics[0].GetSliceNode()
         view.SetSliceOffset(self._offset(index))
         width, height, depth = view.GetFieldOfView()
         view.SetFieldOfView(width / zoom, height / zoom, depth)
@@ -120,10 +121,18 @@ class LinkedViews:
         layers.SetForegroundVolumeID(None)
         return values
 
-    def millimetres_per_pixel(self) -> float:
-        """The size in mm of a pixel of the views as last shown."""
-        view = self._logics[0].GetSliceNode()
-        return view.GetFieldOfView()[0] / view.GetDimensions()[0]
+    def fit(self) -> float:
+        """Fit the first volume into the views; returns the size in mm of one of their pixels."""
+        lead = self._logics[0]
+        lead.FitSliceToBackground()
+        return lead.GetSliceNode().GetFieldOfView()[0] / lead.GetSliceNode().GetDimensions()[0]
+
+    @property
+    def sides(self) -> tuple[str, str, str, str]:
+        """Which sides of the patient are left, right, on top and at the bottom of the views, as :func:`side_of`."""
+        to_ras = slicer.util.arrayFromVTKMatrix(self._logics[0].GetSliceNode().GetSliceToRAS())
+        right, up = to_ras[:3, 0], to_ras[:3, 1]
+        return side_of(-right), side_of(right), side_of(up), side_of(-up)
 
     def close(self) -> None:
         """Remove the views' nodes from the scene."""
@@ -242,6 +251,15 @@ def screen_axes(ijk_to_ras: NDArray[np.float64], axis: int) -> NDArray[np.float6
     hangings = [(s * x, t * y) for x, y in ((p, q), (q, p)) for s in (1, -1) for t in (1, -1)]
     x, y = max(hangings, key=lambda xy: xy[0] @ to_the_right + xy[1] @ up)
     return np.stack([x, y, np.cross(x, y)])
+
+
+def side_of(direction: NDArray[np.float64]) -> str:
+    """The side of the patient that a unit direction in RAS points to, in DICOM's letters, the chief one first: ``LP``
+    is left and somewhat posterior. What it points to by less than 10 degrees is not named.
+    """
+    chief_first = sorted(range(3), key=lambda axis: -abs(direction[axis]))
+    named = (axis for axis in chief_first if abs(direction[axis]) >= LEAST_SHARE)
+    return "".join("RAS"[axis] if direction[axis] > 0 else "LPI"[axis] for axis in named)
 
 
 def describe(node: slicer.vtkMRMLScalarVolumeNode) -> str:

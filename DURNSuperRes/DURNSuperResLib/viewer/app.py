@@ -174,7 +174,7 @@ class Viewer:
 
     def _resize(self, width: float, height: float) -> None:
         self._session.resize(round(width), round(height))
-        self._frames.ask()
+        self._show()
 
     def _fail(self, error: Exception) -> None:
         logger.warning("%s", error)
@@ -272,10 +272,11 @@ def page_state(session: Session) -> dict[str, Any]:
     low, high = session.intensities
     span = max(high - low, 1e-6)
     times = session.times_ms
-    names = ("slice", "slices", "phase", "phases", "window", "level", "zoom", "overlay", "labels", "name")
+    names = ("slice", "slices", "phase", "phases", "window", "level", "zoom", "overlay", "labels", "name", "sides")
     state: dict[str, Any] = {name: getattr(session, name) for name in names}
     time_text = f"  {times[session.phase]:.0f} ms" if times else ""
     limit = session.difference_limit if session.overlay == "difference" else session.uncertainty_limit
+    bar_mm, bar_share = session.scale_bar
     least = f"{-limit:.3g}" if session.overlay == "difference" else "0"
     return state | {
         "has_result": session.has_result,
@@ -287,6 +288,7 @@ def page_state(session: Session) -> dict[str, Any]:
         "level_most": max(high, session.level),
         "window_step": span / 1000,
         "digits": 0 if span >= 100 else 2 if span >= 1 else 4,
+        "bar": {"text": f"{bar_mm} mm", "share": bar_share},
         "legend": [least, f"{limit:+.3g}" if session.overlay == "difference" else f"{limit:.3g}"],
     }
 

@@ -37,6 +37,8 @@ OVERLAYS = ("none", "difference", "uncertainty")
 ZOOMS = (1.0, 16.0)
 DIFFERENCE_SHARE = 0.2  # of the window, at which the difference's colours are full
 SMALLEST, LARGEST = 32, 2048  # edge of a view in pixels
+BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200)
+BAR_SHARE = 0.25  # of a view's width, at most
 FRAMES_PER_SECOND = (2.0, 30.0)
 UNTIMED_FRAMES_PER_SECOND = 15.0
 
@@ -72,6 +74,7 @@ class Session:
         self._size = (640, 640)
         self._drawing = 0
         self._fit_step = 1.0  # mm a pixel at the fit
+        self.sides = ("", "", "", "")  # of the patient: left, right, on top and at the bottom of the views
         self.slice = self.phase = 0
         self.window, self.level = 1.0, 0.5
         self.zoom, self.centre = 1.0, (0.0, 0.0)
@@ -186,6 +189,13 @@ class Session:
         """What to write on the views: what each image is, and the spacing in its slices."""
         return [self._label(image, first) for image, first in zip(self._images, (True, False), strict=False)]
 
+    @property
+    def scale_bar(self) -> tuple[int, float]:
+        """A length in mm, and how much of a view's width it takes."""
+        width = self._size[0] * self._fit_step / self.zoom
+        length = max((mm for mm in BAR_LENGTHS_MM if mm <= BAR_SHARE * width), default=BAR_LENGTHS_MM[0])
+        return length, length / width
+
     @_locked
     def resize(self, width: int, height: int) -> None:
         """Give each view ``width`` x ``height`` pixels, or within bounds as many as have that shape."""
@@ -193,7 +203,7 @@ class Session:
         size = max(round(share * width), SMALLEST), max(round(share * height), SMALLEST)
         if size != self._size:
             self._size = size
-            self._drawing += 1
+            self._fit()
 
     @_locked
     def set_smooth(self, smooth: bool) -> None:
@@ -253,7 +263,6 @@ class Session:
         views.resize(*self._size)
         views.set_window_level(look.window, look.level)
         views.show(slice_index=min(look.slice, views.slices - 1), zoom=look.zoom, centre=look.centre)
-        self._fit_step = views.millimetres_per_pixel() * look.zoom
 
     @_locked
     def value_at(self, right: float, down: float) -> str:
@@ -373,6 +382,13 @@ class Session:
     def _show_images(self) -> None:
         nodes = [image.volume for image in self._images]
         self._views = LinkedViews(nodes, slice_axis=self._slice_axis)
+        self.sides = self._views.sides
+        self._fit()
+
+    def _fit(self) -> None:
+        if self._views is not None:
+            self._views.resize(*self._size)
+            self._fit_step = self._views.fit()
         self._drawing += 1
 
     def _painted(self, picture: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:
