@@ -209,7 +209,8 @@ def _add_upscale(commands: argparse._SubParsersAction) -> None:
     text = "write the half-width of each voxel's error bar to this file, .nrrd or the like"
     parser.add_argument("--uncertainty", type=Path, metavar="FILE", help=text)
     parser.add_argument("--modality", help="of the input, where its files do not say it; MR is assumed")
-    parser.add_argument("--deterministic", action="store_true", help="CPU, float32: the same output bytes in each run")
+    text = "CPU, float32: the same output bytes in each run (of DICOM the same voxels)"
+    parser.add_argument("--deterministic", action="store_true", help=text)
     parser.add_argument(
         "--report", type=Path, metavar="FILE.json", help="what was done, and how far to trust it; also .html"
     )
