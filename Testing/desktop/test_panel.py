@@ -311,6 +311,19 @@ def test_another_input_leaves_the_result_of_the_first_alone_and_finds_it_again(
     assert not desktop.errors
 
 
+def test_another_input_leaves_a_result_alone_whose_own_input_is_gone(
+    panel: Any, desktop: Desktop, sax: Any, cine: slicer.vtkMRMLScalarVolumeNode
+) -> None:
+    choose(panel.ui.methodComboBox, "Bicubic")
+    panel._parameterNode.inputVolume = sax
+    panel.ui.applyButton.click()
+    result = panel._parameterNode.outputVolume
+    desktop.scene.RemoveNode(sax)
+    panel._parameterNode.inputVolume = cine
+    assert panel._parameterNode.outputVolume is None
+    assert desktop.scene.IsNodePresent(result)
+
+
 def test_a_run_keeps_the_settings_that_it_began_with(panel: Any, desktop: Desktop) -> None:
     during = set()
     sections = panel.ui.inputsCollapsibleButton, panel.ui.advancedCollapsibleButton

@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 
 from ..scene.app import application_logic
-from ..scene.provenance import SOURCE_REFERENCE
+from ..scene.provenance import ATTRIBUTE_PREFIX, SOURCE_REFERENCE
 from ..scene.sequences import sequence_of
 
 INPUT_CLASSES = ("vtkMRMLScalarVolumeNode", "vtkMRMLMultiVolumeNode")  # those of the form's selector
@@ -23,13 +23,13 @@ def likely_input() -> slicer.vtkMRMLScalarVolumeNode | None:
 
 def follow_input(parameters: Any, known: slicer.vtkMRMLNode | None) -> slicer.vtkMRMLScalarVolumeNode | None:
     """The input, None without parameters. Where it is another than the one known so far, and the output was made of
-    yet another, choose what was made of it last, or a new one: *Apply* would replace another volume's result, and a
-    comparison would show the two as one.
+    yet another, be that deleted since, choose what was made of it last, or a new one: *Apply* would replace another
+    volume's result, and a comparison would show the two as one.
     """
     volume = None if parameters is None else parameters.inputVolume
     if volume is not None and volume is not known:
-        source = _source_of(parameters.outputVolume)
-        if source is not None and source not in _sources(volume):
+        output = parameters.outputVolume
+        if _is_result(output) and _source_of(output) not in _sources(volume):
             parameters.outputVolume = _last_result_of(volume)
     return volume
 
@@ -44,8 +44,12 @@ def _sources(volume: slicer.vtkMRMLScalarVolumeNode) -> list[slicer.vtkMRMLNode]
     return [node for node in (volume, sequence_of(volume)) if node is not None]
 
 
-def _source_of(output: slicer.vtkMRMLScalarVolumeNode | None) -> slicer.vtkMRMLNode | None:
-    return None if output is None else (sequence_of(output) or output).GetNodeReference(SOURCE_REFERENCE)
+def _is_result(output: slicer.vtkMRMLScalarVolumeNode | None) -> bool:
+    return output is not None and bool((sequence_of(output) or output).GetAttribute(f"{ATTRIBUTE_PREFIX}Method"))
+
+
+def _source_of(output: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLNode | None:
+    return (sequence_of(output) or output).GetNodeReference(SOURCE_REFERENCE)
 
 
 def _scalar_volumes(scene: slicer.vtkMRMLScene) -> list[slicer.vtkMRMLScalarVolumeNode]:
