@@ -18,7 +18,8 @@ from pathlib import Path
 
 ENTRIES = ("DURNSuperRes", "DURNSuperResLib.cli")  # what Slicer loads, and the command
 NEEDS_DESKTOP = {"DURNSuperRes"} | {
-    f"DURNSuperResLib.panel.{name}" for name in ("comparison_section", "install", "result_section", "runner", "words")
+    f"DURNSuperResLib.panel.{name}"
+    for name in ("comparison_section", "input_section", "install", "result_section", "runner", "words")
 }
 RESOURCES = (  # Slicer and Sample Data take these by name, users run the last
     "Icons/DURNSuperRes.png",
