@@ -167,9 +167,10 @@ def _open(browser: Any, served: Served) -> Any:
     page.set_default_timeout(LONGEST_MILLISECONDS)
     page.goto(served.address)
     page.wait_for_selector("#view-result img")
-    box = page.locator("#view-original").bounding_box()
-    beside, above = 1200 - 2 * box["width"], 600 - box["height"]
-    page.set_viewport_size({"width": round(4 * COLUMNS + beside), "height": round(2 * ROWS + above)})
+    width = round(4 * COLUMNS + 1200 - 2 * page.locator("#view-original").bounding_box()["width"])
+    page.set_viewport_size({"width": width, "height": 600})
+    above = 600 - page.locator("#view-original").bounding_box()["height"]  # of bars that may now take two lines
+    page.set_viewport_size({"width": width, "height": round(2 * ROWS + above)})
     page.wait_for_function(
         "([columns, rows]) => [...document.querySelectorAll('.view img')].every("
         "(image) => image.naturalWidth == columns && image.naturalHeight == rows)",
