@@ -30,6 +30,8 @@ from .uploads import UPLOADED, PrivateFolder, TooLarge
 logger = logging.getLogger(__name__)
 
 ZOOM_STEP = 1.25
+BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200)
+BAR_SHARE = 0.25  # of a view's width, at most
 FAILURES = (ValueError, OSError, ModelError, RuntimeError, MemoryError)
 FROM_PAGE = ("slice", "phase", "window", "level", "overlay")
 CHATTY = ("aiohttp.access", "wslink", "trame", "trame_server", "trame_client")
@@ -276,7 +278,7 @@ def page_state(session: Session) -> dict[str, Any]:
     state: dict[str, Any] = {name: getattr(session, name) for name in names}
     time_text = f"  {times[session.phase]:.0f} ms" if times else ""
     limit = session.difference_limit if session.overlay == "difference" else session.uncertainty_limit
-    bar_mm, bar_share = session.scale_bar
+    bar_mm, bar_share = scale_bar(session.width_mm)
     least = f"{-limit:.3g}" if session.overlay == "difference" else "0"
     return state | {
         "has_result": session.has_result,
@@ -291,6 +293,12 @@ def page_state(session: Session) -> dict[str, Any]:
         "bar": {"text": f"{bar_mm} mm", "share": bar_share},
         "legend": [least, f"{limit:+.3g}" if session.overlay == "difference" else f"{limit:.3g}"],
     }
+
+
+def scale_bar(width_mm: float) -> tuple[int, float]:
+    """A round length in mm for a view of a width in mm, and how much of that it takes."""
+    length = max((mm for mm in BAR_LENGTHS_MM if mm <= BAR_SHARE * width_mm), default=BAR_LENGTHS_MM[0])
+    return length, length / width_mm
 
 
 async def _started(server: Server, place: Place) -> None:

@@ -14,11 +14,13 @@ from ..scene.app import current_scene
 from ..scene.cine import load_cine, load_static
 from ..scene.dicom.stacks import beside_of, choose_stack, contents_of
 from ..scene.headers import facts_of
+from ..scene.nodes import VolumeError
 from ..scene.nrrd import read_header
 from ..scene.provenance import ATTRIBUTE_PREFIX
 from ..scene.sequence_storage import TIME_UNITS, read_sequence, write_sequence
 from ..scene.sequences import browser_of, items_of, shown_by_proxy
 from ..scene.storage import read_volume, suffix, write_volume
+from ..scene.views import check_overlap, describe
 
 
 @dataclass
@@ -61,6 +63,12 @@ class Image:
             return None
         return [1e3 * unit * float(self.sequence.GetNthIndexValue(n)) for n in range(self.phases)]
 
+    def label(self, *, original: bool) -> str:
+        """What it is, and the spacing in its slices."""
+        if original and not self.volume.GetAttribute(f"{ATTRIBUTE_PREFIX}Method"):
+            return f"Original  {min(self.volume.GetSpacing()):.2f} mm"
+        return describe(self.volume)
+
     def show_phase(self, phase: int) -> None:
         """Let the volume show a phase, from 0; one volume serves all phases."""
         browser = self._browser
@@ -92,6 +100,15 @@ class Image:
         for node in parts:
             if node is not None and current_scene().IsNodePresent(node):
                 current_scene().RemoveNode(node)
+
+
+def check_fit(original: Image, other: Image) -> None:
+    """Raises VolumeError for images that share no region, or cines of different numbers of phases."""
+    check_overlap(original.volume, other.volume)
+    counts = original.phases, other.phases
+    if counts[0] != counts[1] and min(counts) > 1:
+        names = original.source.GetName(), other.source.GetName()
+        raise VolumeError(f"{names[0]} has {counts[0]} phases and {names[1]} has {counts[1]}: they do not match")
 
 
 def read_image(path: Path, series: str | None = None, order: str = "auto") -> Image:

@@ -22,23 +22,19 @@ from ..core.engine import Enlarged
 from ..core.monitor import Cancelled, Monitor, Progress
 from ..core.told import rounded, warnings_kept
 from ..core.upscaling import Upscaling
-from ..scene.nodes import VolumeError
 from ..scene.overlays import coloured, difference_colours, saturation, uncertainty_colours
-from ..scene.provenance import ATTRIBUTE_PREFIX
 from ..scene.sequences import enlarge_sequence
 from ..scene.uncertainty import uncertainty_of
-from ..scene.views import LinkedViews, check_overlap, describe
+from ..scene.views import LinkedViews
 from ..scene.volumes import enlarge_volume
 from ..worker import Worker
-from .images import Image, read_image
+from .images import Image, check_fit, read_image
 from .looks import Look
 
 OVERLAYS = ("none", "difference", "uncertainty")
 ZOOMS = (1.0, 16.0)
 DIFFERENCE_SHARE = 0.2  # of the window, at which the difference's colours are full
 SMALLEST, LARGEST = 32, 2048  # edge of a view in pixels
-BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100, 200)
-BAR_SHARE = 0.25  # of a view's width, at most
 FRAMES_PER_SECOND = (2.0, 30.0)
 UNTIMED_FRAMES_PER_SECOND = 15.0
 
@@ -106,7 +102,7 @@ class Session:
             for path in (a, b, uncertainty):
                 if path is not None:
                     read.append(read_image(path, series if path is a else None, order))
-                    self._check_fit(read[0], read[-1])
+                    check_fit(read[0], read[-1])
         except Exception:
             for image in reversed(read):
                 image.remove()
@@ -187,14 +183,12 @@ class Session:
     @property
     def labels(self) -> list[str]:
         """What to write on the views: what each image is, and the spacing in its slices."""
-        return [self._label(image, first) for image, first in zip(self._images, (True, False), strict=False)]
+        return [image.label(original=first) for image, first in zip(self._images, (True, False), strict=False)]
 
     @property
-    def scale_bar(self) -> tuple[int, float]:
-        """A length in mm, and how much of a view's width it takes."""
-        width = self._size[0] * self._fit_step / self.zoom
-        length = max((mm for mm in BAR_LENGTHS_MM if mm <= BAR_SHARE * width), default=BAR_LENGTHS_MM[0])
-        return length, length / width
+    def width_mm(self) -> float:
+        """What the views show from left to right."""
+        return self._size[0] * self._fit_step / self.zoom
 
     @_locked
     def resize(self, width: int, height: int) -> None:
@@ -352,21 +346,6 @@ class Session:
         self._uncertainty = image
         if image is not None:
             self._uncertainty_limit = saturation(slicer.util.arrayFromVolume(image.volume))
-
-    @staticmethod
-    def _check_fit(original: Image, other: Image) -> None:
-        check_overlap(original.volume, other.volume)
-        counts = original.phases, other.phases
-        if counts[0] != counts[1] and min(counts) > 1:
-            names = original.source.GetName(), other.source.GetName()
-            raise VolumeError(f"{names[0]} has {counts[0]} phases and {names[1]} has {counts[1]}: they do not match")
-
-    @staticmethod
-    def _label(image: Image, original: bool) -> str:
-        made_by = image.volume.GetAttribute(f"{ATTRIBUTE_PREFIX}Method")
-        return (
-            describe(image.volume) if made_by or not original else f"Original  {min(image.volume.GetSpacing()):.2f} mm"
-        )
 
     def _unlocked(self, compute: Callable[[], Enlarged]) -> Enlarged:
         """Compute on the worker while other threads may use the scene."""
