@@ -96,7 +96,8 @@ def _training(config: dict[str, Any], config_file: Path, checkpoint: Path, name:
     if steps == config["max_steps"] or not cooldown:
         command += "RUN"
     else:
-        command += f"RUN --max-steps {steps - cooldown}; {command}CUT --branch-from RUN/last.ckpt --cool-for {cooldown}"
+        to_the_cut = steps - cooldown + config["cooldown"]  # at its own cooldown the run leaves stable.ckpt
+        command += f"RUN --max-steps {to_the_cut}; {command}CUT --branch-from RUN/stable.ckpt --cool-for {cooldown}"
     fourier = config.get("fourier_weight")
     return {
         "data": "; ".join(TRAINING_DATA[source] for source in config["sources"]),

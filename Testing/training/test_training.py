@@ -267,6 +267,22 @@ def test_a_cooled_branch_leaves_the_run_as_it_was(
     assert [entry["step"] for entry in json.loads((branch / "record.json").read_text())["curve"]] == [2, 4, 6]
 
 
+def test_the_card_of_a_branch_has_the_commands_that_lead_to_it(
+    tiny_data: Path, tmp_path: Path, tiny_config: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {**tiny_config, "cooldown": 4, "max_steps": 100}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["tiny.yaml", "--data", str(tiny_data), "--output"]
+    main([*arguments, "RUN", "--max-steps", "6"])
+    main([*arguments, "CUT", "--branch-from", "RUN/stable.ckpt", "--cool-for", "2"])
+    assert (steps_of(Path("RUN/stable.ckpt")), steps_of(Path("CUT/last.ckpt"))) == (2, 4)
+    command = "python -m Training.train tiny.yaml --data DATA --output"
+    assert exporting._training(config, Path("tiny.yaml"), Path("CUT/last.ckpt"), "tiny-x2")["command"] == (
+        f"{command} RUN --max-steps 6; {command} CUT --branch-from RUN/stable.ckpt --cool-for 2"
+    )
+
+
 def test_a_resumed_run_sees_other_patches(phantom: np.ndarray) -> None:
     first, again, resumed = (
         next(iter(PatchBatches([([phantom[0]], 1.0)], {"bicubic": 1.0}, 2, patch=24, batch=4, seed=seed)))[0]
