@@ -73,8 +73,9 @@ def state(page: Any, name: str) -> str:
 
 @pytest.fixture
 def page(cine_viewer, open_page: Callable[..., Any]) -> Any:
-    """The cine's page, side by side, at its middle slice and first phase, without overlay."""
+    """The cine's page, side by side, at its middle slice and first phase, without overlay, the swipe in the middle."""
     page = open_page(cine_viewer)
+    page.evaluate("window.trame.state.set('swipe', 50)")  # a page that is closed may not have told its last change
     page.click("#side")
     page.click("#overlay-none")
     page.keyboard.press("0")
