@@ -98,6 +98,19 @@ def test_diffusion_weighted_images_are_refused(tmp_path: Path, capsys: pytest.Ca
     assert "diffusion-weighted" in refused(path, tmp_path, capsys)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kinds": "domain domain time", "spacings": "1.4 1.5 40"},
+        {"kinds": "domain domain time", "space dimension": "2", "space directions": "(1.4,0) (0,1.5) none"},
+        {"kinds": "domain domain list", **LPS, "space directions": "(1.4,0,0) (0,1.5,0) none"},
+    ],
+    ids=["spacings", "flat", "placed"],
+)
+def test_phases_of_a_slice_are_not_taken_for_slices(tmp_path: Path, capsys: pytest.CaptureFixture, fields) -> None:
+    assert "phases of one slice" in refused(nrrd(tmp_path / "a.nrrd", PHASES[:, 0], fields), tmp_path, capsys)
+
+
 @pytest.mark.parametrize("kind", ["list", "time", "vector", "none", "???"])
 @pytest.mark.parametrize("at", ["first", "last"])
 def test_phases_are_read_wherever_their_axis_is(tmp_path: Path, kind: str, at: str) -> None:

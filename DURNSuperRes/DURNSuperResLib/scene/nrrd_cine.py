@@ -45,10 +45,14 @@ def check_grey(header: NrrdHeader, *, sequence: bool) -> None:
         sequence: whether the file is named ``.seq.nrrd``.
 
     Raises:
-        NrrdError: colours, vectors, tensors, diffusion-weighted images.
+        NrrdError: colours, vectors, tensors, diffusion-weighted images, phases of a slice that has no axis of its own.
     """
     if header.pairs.get("modality", "").upper() == "DWMRI":
         raise NrrdError("holds diffusion-weighted images (modality DWMRI), one for each gradient; no phases of a cine")
+    moving = [kind for kind in header.kinds if kind in ("list", "time")]
+    if moving and len(header.sizes) == 3:
+        axes = f"it has two axes of space and one of the kind {moving[0]}"
+        raise NrrdError(f"is neither a volume nor a cine: {axes}; the phases of one slice need a fourth, of size 1")
     for kind in header.kinds:
         if COLOURS.fullmatch(kind):
             raise NrrdError(f"is a colour image (an axis of the kind {kind}); a grey-level volume is needed")
