@@ -156,7 +156,7 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
     "tiny demo": (["demo", "-o", ".", "--input", "tiny.nrrd"], "too small"),
     "unknown model": (
         ["upscale", "heart.nrrd", "-o", "a.nrrd", "--model", "durn-heavy"],
-        "there is no model 'durn-heavy' (bundled: durn x2, x3; durn-light x2, x3, x4",
+        "there is no model 'durn-heavy' (bundled: durn x2, x3, x4; durn-light x2, x3, x4",
     ),
     "no CUDA": (["upscale", "heart.nrrd", "-o", "a.nrrd", "--device", "cuda"], "CUDA was asked for"),
     "apart": (["compare", "heart.nrrd", "slice.nrrd", "-o", "a.png"], "share no region"),
