@@ -7,8 +7,10 @@ makes sense, the run moves to the CPU with a warning.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,7 @@ SMALLEST_CORE = 32
 
 _loaded: dict[tuple[Path, str, torch.device, torch.dtype], FusedDurn] = {}
 _logged = ""
+_cudnn = threading.Lock()
 
 
 class DeviceError(RuntimeError):
@@ -108,17 +111,20 @@ def _ready(card: ModelCard, how: Upscaling) -> tuple[FusedDurn, torch.device, to
 
 def _network(card: ModelCard, device: torch.device, dtype: torch.dtype) -> FusedDurn:
     key = (card.path, card.sha256, device, dtype)
-    if key not in _loaded:
+    network = _loaded.get(key)
+    if network is None:
         _loaded.clear()  # one network is in use at a time; an earlier one only holds memory
-        _loaded[key] = FusedDurn(_load(card), device, dtype, load_error_head(card))
-    return _loaded[key]
+        network = FusedDurn(_load(card), device, dtype, load_error_head(card))
+        _loaded[key] = network
+    return network  # another thread may have loaded another one meanwhile
 
 
 def _load(card: ModelCard) -> Durn:
     state = card.load_state_dict()
     try:
-        network = Durn(DurnConfig.from_dict(dict(card.architecture)))
-        network.load_state_dict(state)
+        with torch.device("meta"):  # first values would be drawn from the caller's random numbers
+            network = Durn(DurnConfig.from_dict(dict(card.architecture)))
+        network.load_state_dict(state, assign=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"the weights {card.path} do not fit their card: {error}") from error
     return network
@@ -134,8 +140,9 @@ def load_error_head(card: ModelCard) -> ErrorHead | None:
         return None
     state = card.load_error_head()
     try:
-        head = ErrorHead(ErrorHeadConfig(**card.error_head["architecture"]))
-        head.load_state_dict(state)
+        with torch.device("meta"):
+            head = ErrorHead(ErrorHeadConfig(**card.error_head["architecture"]))
+        head.load_state_dict(state, assign=True)
     except (RuntimeError, TypeError, KeyError) as error:
         raise ModelError(f"the error head in {card.path} does not fit its card: {error}") from error
     return head
@@ -252,7 +259,7 @@ class Run:
         if len(parts) == 1:
             monitor.check()
             return self._pass(images, with_error)
-        result = torch.empty((1 + with_error, n, scale * rows, scale * columns))
+        result = torch.empty((1 + with_error, n, scale * rows, scale * columns), dtype=torch.float32, device="cpu")
         for tile in parts:
             monitor.check()
             inside, place = tile.scaled(scale)
@@ -261,7 +268,7 @@ class Run:
 
     def _pass(self, images: Tensor, with_error: bool) -> Tensor:
         batch = images[:, None].to(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+        with _own_arithmetic(self.device):
             made = self.network.with_error(batch) if with_error else (self.network(batch),)
             return torch.stack([one[:, 0].float() for one in made])
 
@@ -280,6 +287,21 @@ class Run:
             self.batch_pixels, self.largest_pass = BATCH_PIXELS["cpu"], LARGEST_PASS["cpu"]
         else:
             raise MemoryError(f"not enough memory even for a small part of a slice: {reason.splitlines()[0]}")
+
+
+@contextlib.contextmanager
+def _own_arithmetic(device: torch.device) -> Iterator[None]:
+    """Compute as the options say, whatever the caller has set for its own networks, and leave that as it was.
+
+    The settings of cuDNN are those of the whole process: of two threads the later one would restore the other's.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(torch.autocast(device.type, enabled=False))
+        if device.type == "cuda":
+            stack.enter_context(_cudnn)
+            stack.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False))
+        yield
 
 
 def _on_grid(images: Tensor, rows: int, columns: int) -> Tensor:
