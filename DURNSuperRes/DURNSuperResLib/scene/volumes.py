@@ -73,7 +73,7 @@ def enlarge_volume(
     axis = axis_across(input_node, how.slice_axis)
     found = examine(input_node, [slices_first(voxels, axis)], axis, ijk_to_ras, how)
     meter = ConsistencyMeter()
-    result = computed(voxels, axis, found.how, found.measured, meter, monitor, run)
+    result = computed(voxels, axis, found, meter, monitor, run)
     _check_still_there(input_node, output_node)
     name = f"{input_node.GetName()} {how.label}"
     if output_node is None:
