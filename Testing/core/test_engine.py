@@ -255,10 +255,20 @@ def test_unusable_slices_are_refused(slices: NDArray, reason: str) -> None:
         upscale_slices(slices)
 
 
-@pytest.mark.parametrize("option", [{"scale": 5}, {"method": "lanczos"}, {"device": "tpu"}, {"precision": "int8"}])
+@pytest.mark.parametrize(
+    "option",
+    [{"scale": 5}, {"scale": 2.5}, {"method": "lanczos"}, {"device": "tpu"}, {"precision": "int8"}]
+    + [{"acquired": acquired} for acquired in ("160", (160, 224), None)],
+)
 def test_unknown_options_are_refused(heart_slices: NDArray, option: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
         upscale_slices(heart_slices, **option)
+
+
+@pytest.mark.parametrize("scale", [2.0, np.float32(2), np.int64(2)])
+def test_a_scale_may_be_any_kind_of_number(heart_slices: NDArray, scale: float) -> None:
+    assert Upscaling(scale=scale).label == "DURN x2"
+    assert upscale_slices(heart_slices, scale, method="bicubic").shape == (3, 128, 128)
 
 
 def test_float16_on_the_cpu_is_refused(heart_slices: NDArray) -> None:
