@@ -20,6 +20,7 @@ from .network.memory import before_torch
 from .network.models import ModelCard, ModelError, model_for
 from .signal.intensity import IntensityMap
 from .signal.measured import Measured
+from .signal.padding import padding_of
 from .signal.resampling import bicubic_upscale
 from .upscaling import Upscaling
 
@@ -76,6 +77,8 @@ def enlarge(
 ) -> Enlarged:
     """Enlarge every slice in its plane, on the half-pixel grid (the field of view is kept).
 
+    Padding keeps its value and does not influence the rest, see :func:`~.signal.padding.padding_of`.
+
     Args:
         slices: ``(n, rows, columns)`` of any real dtype; one intensity map serves all of them.
         how: the options; what concerns nodes alone is left aside.
@@ -96,7 +99,9 @@ def enlarge(
         Cancelled: the monitor was told to stop.
     """
     how, monitor = how or Upscaling(), monitor or Monitor()
-    stack = checked_slices(slices)
+    given = checked_slices(slices)
+    padding = padding_of([given])
+    stack = given if padding is None else padding.filled(given)
     if how.is_durn:
         intensity = intensity or IntensityMap.of(stack)
         measured = (measured or Measured.of([stack], how.acquired)).on(*stack.shape[1:])
@@ -105,6 +110,8 @@ def enlarge(
         monitor.announce(how.label)
         result = Enlarged(_bicubic(stack, how.scale, monitor))
     monitor.check()  # who cancels during the last batch does not want its result either
+    if padding is not None:
+        padding.put_back(result.image, given, how.scale)
     return result
 
 

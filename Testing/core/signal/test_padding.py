@@ -10,6 +10,7 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from DURNSuperResLib import upscale_slices
 from DURNSuperResLib.core.signal.intensity import IntensityMap
 from DURNSuperResLib.core.signal.padding import padding_of
 from DURNSuperResLib.scene.sequences import add_item, items_of, new_sequence, upscale_sequence
@@ -82,6 +83,14 @@ def test_an_image_is_enlarged_as_if_its_padding_were_not_there(
     assert (with_padding[..., : 2 * edge] == -32768).all()
     within = slice(2 * edge, None) if method == "bicubic" else slice(2 * edge + 12, None)  # the maps differ a little
     assert_allclose(with_padding[..., within], whole[..., within], atol=4 if method == "durn" else 0.5)
+
+
+@pytest.mark.parametrize("method", ["bicubic", "durn"])
+def test_padding_of_slices_without_a_node_does_not_ring_either(image: NDArray, method: str) -> None:
+    whole = upscale_slices(padded(image, int(image[..., 3:].min())), method=method)
+    with_padding = upscale_slices(padded(image, -32768), method=method)
+    assert (with_padding[..., :6] == -32768).all()
+    assert_allclose(with_padding[..., 6:], whole[..., 6:], atol=4 if method == "durn" else 0.5)
 
 
 @pytest.mark.parametrize("other", [-32768, 300], ids=["a phase of nothing else", "a phase with hardly any"])
