@@ -248,6 +248,8 @@ def test_bfloat16_is_as_good_as_float32(heart_slices: NDArray) -> None:
         (np.array([[["a"]]]), "real numbers"),
         (np.array([[[1.0, np.nan], [np.inf, 0.0]]]), "2 of 4 voxels"),
         (np.ones((2, 5, 5)), "constant"),
+        (1e37 * np.arange(32.0).reshape(2, 4, 4), "too far for float32"),
+        (1e-39 * np.arange(32.0).reshape(2, 4, 4), "too near for float32"),
     ],
 )
 def test_unusable_slices_are_refused(slices: NDArray, reason: str) -> None:

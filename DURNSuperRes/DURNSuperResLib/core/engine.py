@@ -25,6 +25,7 @@ from .signal.resampling import bicubic_upscale
 from .upscaling import Upscaling
 
 LARGEST_VALUE = 1e37  # the largest float32 is 3.4e38, and enlarging overshoots
+LEAST_RANGE = 1e-33  # below 1.2e-38 float32 loses its digits
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,10 @@ def checked_slices(slices: ArrayLike) -> NDArray:
     if stack.dtype.kind == "f" and not np.isfinite(stack).all():
         bad = int(stack.size - np.count_nonzero(np.isfinite(stack)))
         raise ValueError(f"{bad} of {stack.size} voxels are NaN or infinite")
-    if stack.dtype.kind == "f" and max(abs(float(stack.min())), abs(float(stack.max()))) > LARGEST_VALUE:
-        raise ValueError(f"the voxels reach from {stack.min():g} to {stack.max():g}, too far for float32")
+    low, high = float(stack.min()), float(stack.max())
+    if stack.dtype.kind == "f" and (max(abs(low), abs(high)) > LARGEST_VALUE or 0 < high - low < LEAST_RANGE):
+        far = "near" if high - low < LEAST_RANGE else "far"
+        raise ValueError(f"the voxels reach from {low:g} to {high:g}, too {far} for float32")
     return stack.astype(np.uint8) if stack.dtype.kind == "b" else stack
 
 
