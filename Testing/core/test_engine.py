@@ -99,14 +99,15 @@ def test_tiles_keep_every_pixel_once(size: tuple[int, int]) -> None:
 class LittleMemory(torch.nn.Module):
     """Stands in for a device with little memory: fails above a number of pixels, as torch does."""
 
-    def __init__(self, network: Durn, pixels: int) -> None:
+    def __init__(self, network: Durn, pixels: int, words: str = "can't allocate memory: you tried to allocate") -> None:
         super().__init__()
         self.network, self.config, self.pixels, self.passes = network, network.config, pixels, []
+        self.words = words
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.passes.append(x.numel())
         if x.numel() > self.pixels:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+            raise RuntimeError(f"[enforce fail] DefaultCPUAllocator: {self.words}")
         return self.network(x)
 
 
@@ -116,6 +117,16 @@ def test_out_of_memory_halves_the_batch(small_network: Durn, images: NDArray, pi
     result = run_with(little, images, batch_pixels=8 * 48 * 40)
     assert little.passes[0] == 8 * 48 * 40
     assert max(little.passes[4:]) <= pixels
+    assert_allclose(result, run_with(small_network, images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["not enough memory: you tried to allocate 123 bytes.", "std::bad_alloc", "CUDNN_STATUS_ALLOC_FAILED"],
+    ids=["Windows", "C++", "cuDNN"],
+)
+def test_out_of_memory_is_known_by_the_words_of_each_system(small_network: Durn, images: NDArray, words: str) -> None:
+    result = run_with(LittleMemory(small_network, 48 * 40, words), images, batch_pixels=8 * 48 * 40)
     assert_allclose(result, run_with(small_network, images), rtol=1e-5, atol=1e-5)
 
 

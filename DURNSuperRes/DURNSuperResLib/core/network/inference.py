@@ -38,6 +38,15 @@ logger = logging.getLogger(__name__)
 BATCH_PIXELS = {"cuda": 2**20, "cpu": 2**16}  # input pixels: sixteen slices of 256 x 256, or one
 LARGEST_PASS = {"cuda": 2**24, "cpu": 2**22}
 SMALLEST_CORE = 32
+# What torch says of memory that it does not get: CUDA; the CPU on Linux and macOS, on Windows; C++; cuDNN and its kin.
+WITHOUT_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "bad allocation",
+    "_ALLOC_FAILED",
+)
 
 _loaded: dict[tuple[Path, str, torch.device, torch.dtype], FusedDurn] = {}
 _logged = ""
@@ -312,8 +321,7 @@ def _on_grid(images: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    text = str(error)
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in str(error) for words in WITHOUT_MEMORY)
 
 
 @dataclass(frozen=True)
