@@ -17,6 +17,7 @@ from DURNSuperResLib.core.engine import Enlarged, enlarge
 from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network import inference
 from DURNSuperResLib.core.network.inference import DeviceError, Run, resolve_precision, tiles
+from DURNSuperResLib.core.network.memory import given_back
 from DURNSuperResLib.core.network.models import ModelCard, ModelError, available_models, model_for
 from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from DURNSuperResLib.core.signal.intensity import IntensityMap
@@ -140,6 +141,11 @@ def test_out_of_memory_for_one_slice_goes_on_with_tiles(small_network: Durn) -> 
 def test_out_of_memory_for_the_smallest_tile_is_an_error(small_network: Durn, images: NDArray) -> None:
     with pytest.raises(MemoryError, match="not enough memory"):
         run_with(LittleMemory(small_network, 10), images)
+
+
+def test_a_result_without_room_says_how_much_memory_it_needs() -> None:
+    with pytest.raises(MemoryError, match="not enough memory for a result of 1048576000000 MiB"):
+        given_back((10**6, 2**19, 2**19))
 
 
 def test_other_failures_of_the_network_are_not_taken_for_memory(images: NDArray) -> None:
