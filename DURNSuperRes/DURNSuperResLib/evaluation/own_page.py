@@ -12,6 +12,7 @@ import numpy as np
 from ..report import document, image, table
 from . import summary
 from .findings import Finding
+from .invention import PATCH
 from .methods import CLASSICAL, compared
 from .outlined import Outlined
 from .pictures import border_picture, patch_picture, typical
@@ -54,7 +55,10 @@ class Own:
 def tables(own: Own) -> list[list[list[str]]]:
     """The tables, rows headed: fidelity always, borders and areas where there are outlines."""
     found = [summary.table(own.found, FIDELITY)]
-    return [*found, summary.table(own.found, BORDERS), summary.area_table(own.found)] if own.outlined else found
+    if own.outlined:
+        areas = summary.area_table(own.found)  # its head alone, where one slice allows no limits
+        found += [summary.table(own.found, BORDERS), *([areas] if len(areas) > 1 else [])]
+    return found
 
 
 def plain(own: Own) -> dict[str, Any]:
@@ -95,6 +99,8 @@ def _pictures(own: Own) -> list[str]:
     else:
         one = own.slices[len(own.slices) // 2]
     edge = min(PATCHES_WITHIN, *(size // (4 * own.scale) * 4 * own.scale for size in one.image.shape))
+    if edge < PATCH:
+        return parts
     label = f"{one.patient}, {one.name}: {names}; detail added in red squares is not in the truth, in blue ones it is"
     return [*parts, _figure(image(patch_picture(one, own.scale, own.degradation, edge, ways), label), label)]
 
