@@ -296,12 +296,12 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     text = "also score the mean over eight orientations, and hold the error bars against the true errors"
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, .json")
     text = "label file of each volume, in their order, such as Slicer saves: how borders and areas change; repeatable"
     parser.add_argument("--segmentation", type=Path, action="append", metavar="FILE", help=text)
     parser.add_argument("--segment", metavar="NAME", help="which segment or label value of it; all by default")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="figures and pictures; also .html")
-    parser.add_argument("--overwrite", action="store_true", help="replace a report that exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace figures or a report that exist")
 
 
 def _add_evidence(commands: argparse._SubParsersAction) -> None:

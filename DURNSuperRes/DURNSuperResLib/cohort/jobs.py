@@ -69,7 +69,7 @@ def find_jobs(folder: Path, output: Path, *, to_dicom: bool = False, order: str 
     """
     from ..scene.dicom.frames import LEADS_BACK, Aside, read_frames
     from ..scene.dicom.reading import files_below, is_apple_double
-    from ..scene.storage import READABLE
+    from ..scene.door import READABLE
 
     jobs: list[Job] = []
     frames: list[Frame] = []
@@ -110,8 +110,8 @@ def digest_of(files: Sequence[Path]) -> str:
 
 
 def _file_job(path: Path, folder: Path) -> Job:
+    from ..scene.door import READABLE, InputError
     from ..scene.headers import facts_of
-    from ..scene.storage import READABLE, InputError
 
     cine, voxels = False, 0
     try:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from . import metaimage, nifti
 from .app import current_scene
 from .door import (
+    READABLE,
     InputError,
     check_complete,
     check_geometry,
@@ -38,7 +39,6 @@ from .nrrd_cine import check_grey, is_cine, phase_axis
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
 UNWRITABLE = tuple(np.dtype(name) for name in ("int8", "int64", "uint64"))
 GEOMETRY_TOLERANCE_MM = 1e-3
