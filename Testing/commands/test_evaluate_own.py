@@ -97,7 +97,9 @@ def test_slices_without_a_body_are_left_out_with_a_word(tmp_path: Path, capsys: 
     assert "kspace, x2: 1 slices" in report.with_suffix(".html").read_text()
 
 
-def test_the_picture_is_of_a_slice_with_a_border_and_of_the_image_alone(tmp_path: Path) -> None:
+def test_the_picture_is_of_a_slice_with_a_border_and_of_the_image_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     """Two volumes whose slices have the same names, outlined in different ones; a heart in the corner of the image."""
     whole = np.stack([1000 * heart(25.0, 128)] * 3).astype(np.float32)
     words = []
@@ -113,10 +115,14 @@ def test_the_picture_is_of_a_slice_with_a_border_and_of_the_image_alone(tmp_path
     page = report.with_suffix(".html").read_text()
     assert page.count("data:image/png;base64,") == 2
     assert "limits of agreement" in page
+    told = "Means over 2 volumes; in brackets the 95 % bootstrap interval over the volumes; so few make it too narrow."
+    assert told in page
+    assert told in capsys.readouterr().out
     alone = tmp_path / "alone.json"
     assert cli.main(["evaluate", volumes[1], *words[2:], "--report", str(alone), *ASKED]) == 0
     page = alone.with_suffix(".html").read_text()
     assert page.count("data:image/png;base64,") == 2
+    assert "bootstrap" not in page
     assert "limits of agreement" not in page  # of one slice there are none, and no head stands alone
 
 

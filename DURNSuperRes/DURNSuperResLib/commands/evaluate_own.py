@@ -27,6 +27,8 @@ def evaluate_own(
         print(own.title)
         for rows in tables(own):
             _print(rows)
+        if own.note:
+            print(own.note)
     figures = {f"{own.degradation} x{own.scale}": plain(own) for own in owns}
     if options.report:
         write_json(options.report, figures)

@@ -28,6 +28,7 @@ FIDELITY = (
     summary.INVENTED,
     summary.DOUBTFUL,
 )
+FEW = 10  # volumes, of which a percentile bootstrap covers clearly less than it says
 PATCHES_WITHIN = 144  # pixels of the picture of patches
 
 
@@ -45,6 +46,15 @@ class Own:
     def title(self) -> str:
         """What it is of, in words."""
         return f"{self.degradation}, x{self.scale}: {len(self.slices)} slices"
+
+    @property
+    def note(self) -> str:
+        """What the brackets of the tables are, where there are any."""
+        volumes = len({one.patient for one in self.slices})
+        if volumes < 2:
+            return ""
+        few = "; so few make it too narrow" if volumes < FEW else ""
+        return f"Means over {volumes} volumes; in brackets the 95 % bootstrap interval over the volumes{few}."
 
     @property
     def outlined(self) -> bool:
@@ -81,6 +91,7 @@ def page(owns: Sequence[Own]) -> str:
     for own in owns:
         parts.append(f"<h2>{html.escape(own.title)}</h2>")
         parts += [table(rows) for rows in tables(own)]
+        parts += [f"<p><small>{html.escape(own.note)}</small></p>"] if own.note else []
         parts += _pictures(own)
     return document("DURNSuperRes evaluation", "\n".join(parts))
 
