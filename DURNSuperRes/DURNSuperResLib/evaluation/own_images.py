@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.geometry import slice_axis, slices_first
 from ..scene import nifti
-from ..scene.door import READABLE, check_complete, damage_named
+from ..scene.door import READABLE, check_complete, check_name, damage_named
 from .protocols import body_mask, normalised
 from .test_sets import TestSet
 
@@ -113,6 +113,7 @@ def whole_image(path: Path) -> sitk.Image:
     Raises:
         ValueError: a file that cannot be read or is damaged.
     """
+    check_name(path)
     if path.is_file() and path.name.lower().endswith(READABLE):
         check_complete(path)
     try:
