@@ -166,6 +166,7 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
     "demo over its input": (["demo", "-o", "old", "--input", "old/truth.nrrd", "--overwrite"], "is one of the results"),
     "demo over a picture": (["demo", "-o", "pictures"], "comparison.png exists"),
     "demo into a file": (["demo", "-o", "heart.nrrd"], "heart.nrrd is a file"),
+    "evidence into a file": (["evidence", "--data", "old", "-o", "heart.nrrd"], "heart.nrrd is a file"),
     "unknown model": (
         ["upscale", "heart.nrrd", "-o", "a.nrrd", "--model", "durn-heavy"],
         "there is no model 'durn-heavy' (bundled: durn x2, x3; durn-light x2, x3, x4",
