@@ -59,6 +59,8 @@ def command() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # whose encoding may not have all letters of names and descriptions
         sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, nothing left behind
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not so under nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)  # a terminal that closes
     keep_freed_memory()
     return main()
 
