@@ -172,6 +172,8 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
         "there is no model 'durn-heavy' (bundled: durn x2, x3; durn-light x2, x3, x4",
     ),
     "no CUDA": (["upscale", "heart.nrrd", "-o", "a.nrrd", "--device", "cuda"], "CUDA was asked for"),
+    "compare a cine": (["compare", "cine.nii", "heart.nrrd", "-o", "a.png"], "cine.nii is a cine (48 x 48 x 3 x 2)"),
+    "demo of a cine": (["demo", "-o", ".", "--input", "cine.nii"], "and a volume is needed here"),
     "apart": (["compare", "heart.nrrd", "slice.nrrd", "-o", "a.png"], "share no region"),
 }
 
@@ -191,6 +193,7 @@ def bad_folder(volume: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("tiny", voxels[:, :9, :9], np.eye(4)),
     ):
         sitk.WriteImage(image_with(content, matrix), str(volume.parent / f"{name}.nrrd"))
+    sitk.WriteImage(sitk.JoinSeries([sitk.ReadImage(str(volume))] * 2), str(volume.parent / "cine.nii"))
     (volume.parent / "old").mkdir()
     (volume.parent / "old" / "truth.nrrd").write_bytes(volume.read_bytes())
     (volume.parent / "pictures").mkdir()

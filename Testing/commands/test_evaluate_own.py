@@ -153,6 +153,7 @@ def test_what_cannot_be_done_is_said_before_the_work(
     away = np.zeros((2, 128, 128), dtype=np.uint8)
     saved(tmp_path / "empty.nrrd", away)
     (tmp_path / "old.json").write_text("precious")
+    (tmp_path / "folder").mkdir()
     (tmp_path / "cut.nii").write_bytes(b"")
     image = sitk.ReadImage(str(files[0]))
     for name in ("cut.nii", "cut.nii.gz"):
@@ -167,6 +168,8 @@ def test_what_cannot_be_done_is_said_before_the_work(
         "are both r.json": ["heart.nrrd", "--json", "r.json", "--report", "r.json"],
         "leave --degradation interpolated away": ["heart.nrrd", "--degradation", "interpolated", "--report", "r.json"],
         "which degradations are taken": ["--data", ".", "--protocol", "targets", "--degradation", "noise"],
+        "folder is a folder; give volumes in files": ["folder"],
+        "missing.nrrd cannot be read: it does not exist": ["missing.nrrd"],
         "cut.nii is cut short": ["cut.nii"],
         "cut.nii.gz cannot be read": ["cut.nii.gz"],
     }

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.geometry import slice_axis, slices_first
 from ..scene import nifti
-from ..scene.door import READABLE, check_complete, check_name, damage_named
+from ..scene.door import READABLE, InputError, check_complete, check_name, damage_named
 from .protocols import body_mask, normalised
 from .test_sets import TestSet
 
@@ -114,10 +114,16 @@ def whole_image(path: Path) -> sitk.Image:
         ValueError: a file that cannot be read or is damaged.
     """
     check_name(path)
-    if path.is_file() and path.name.lower().endswith(READABLE):
-        check_complete(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give volumes in files, such as upscale or Slicer writes of DICOM")
+    if not path.exists():
+        raise ValueError(f"{path} cannot be read: it does not exist")
     try:
+        if path.name.lower().endswith(READABLE):
+            check_complete(path)
         return sitk.ReadImage(str(path))
+    except InputError as error:
+        raise ValueError(f"{path} cannot be read: it {str(error).removeprefix(f'{path} ')}") from error
     except RuntimeError as error:
         raise ValueError(f"{path} cannot be read as a volume") from error
 
