@@ -59,6 +59,8 @@ def command() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # whose encoding may not have all letters of names and descriptions
         sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, nothing left behind
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not so under nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)  # a terminal that closes
     keep_freed_memory()
     return main()
 
@@ -147,6 +149,9 @@ def _demo(options: argparse.Namespace) -> None:
     from .evaluation.demo import OUTPUTS, PICTURE, run_demo
     from .scene.storage import read_volume
 
+    results = {(options.output / name).resolve() for name in (*OUTPUTS, PICTURE)}
+    if options.input and options.input.resolve() in results:
+        raise ValueError(f"the input {options.input} is one of the results; give another folder with -o")
     source = read_volume(options.input) if options.input else None
     with progress_bar(shown=not options.quiet) as bar:
         figures = run_demo(
@@ -242,8 +247,10 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help=".png file")
     parser.add_argument("--slice", type=int, help="slice of the first volume, from 0; its middle one by default")
     arguments.add_options(parser, "slice_axis")
-    parser.add_argument("--zoom", type=float, default=1.0, help="magnification over the whole field of view")
-    parser.add_argument("--size", type=int, default=640, help="edge of each view in pixels")
+    parser.add_argument(
+        "--zoom", type=arguments.above_zero(float), default=1.0, help="magnification over the whole field of view"
+    )
+    parser.add_argument("--size", type=arguments.above_zero(int), default=640, help="edge of each view in pixels")
     parser.add_argument("--labels", nargs=2, metavar=("A", "B"), help="what to write on the views")
     parser.add_argument("--overwrite", action="store_true", help="replace a picture that exists")
 
@@ -296,12 +303,12 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     text = "also score the mean over eight orientations, and hold the error bars against the true errors"
     parser.add_argument("--uncertainty", action="store_true", help=text)
     parser.add_argument("--per-patient", action="store_true", help="also a line for each patient or volume")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, .json")
     text = "label file of each volume, in their order, such as Slicer saves: how borders and areas change; repeatable"
     parser.add_argument("--segmentation", type=Path, action="append", metavar="FILE", help=text)
     parser.add_argument("--segment", metavar="NAME", help="which segment or label value of it; all by default")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="figures and pictures; also .html")
-    parser.add_argument("--overwrite", action="store_true", help="replace a report that exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace figures or a report that exist")
 
 
 def _add_evidence(commands: argparse._SubParsersAction) -> None:
@@ -312,7 +319,8 @@ def _add_evidence(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for EVIDENCE.md and its pictures")
     parser.add_argument("--scale", type=int, choices=SCALES, action="append", help="repeatable; all by default")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="take one slice in N, to try it out (1)")
+    text = "take one slice in N, to try it out (1)"
+    parser.add_argument("--every", type=arguments.above_zero(int), default=1, metavar="N", help=text)
 
 
 if __name__ == "__main__":

@@ -109,12 +109,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([*lines, "</table>\n"])
 
 
-def sha256_of(path: Path) -> str:
-    """Hash of a file, or of all files below a folder, each with its place in it."""
+def sha256_of(path: Path, without: Iterable[Path] = ()) -> str:
+    """Hash of a file, or of all files below a folder, each with its place in it, but for those in or at ``without``."""
     if not path.is_dir():
         return _hash_of_file(path).hexdigest()
-    whole = hashlib.sha256()
+    whole, apart = hashlib.sha256(), {other.resolve() for other in without}
     for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        if not apart.isdisjoint((file.resolve(), *file.resolve().parents)):
+            continue
         whole.update(os.fsencode(f"{file.relative_to(path).as_posix()}\0") + _hash_of_file(file).digest())
     return whole.hexdigest()
 

@@ -341,6 +341,8 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
     "nothing": (["empty", "-o", "out", "--recursive"], "holds no volume, cine or DICOM stack"),
     "dask alone": (["in/a.nrrd", "-o", "b.nrrd", "--dask", "local"], "--dask goes with --recursive"),
     "dry run alone": (["in/a.nrrd", "-o", "b.nrrd", "--dry-run"], "--dry-run goes with --recursive"),
+    "no workers": (["in/a.nrrd", "-o", "b.nrrd", "--workers", "0"], "--workers goes with --recursive"),
+    "no dask": (["in", "-o", "out", "--recursive", "--dask", ""], "--dask needs an address"),
     "workers elsewhere": (["in", "-o", "out", "--recursive", "--workers", "2"], "with --dask local"),
 }
 

@@ -138,6 +138,15 @@ def test_the_demo_keeps_the_slice_axis_of_thin_slices(
     assert result.GetSize() == sitk.ReadImage(str(tmp_path / "demo" / "truth.nrrd")).GetSize()
 
 
+def test_the_demo_takes_the_one_slice_of_a_volume_for_its_plane(tmp_path: Path) -> None:
+    """A sagittal slice with spacing alike in all directions lies across i, not k."""
+    voxels = short_axis_phantom(2, slices=1, size=96).truth
+    image = image_with(np.ascontiguousarray(np.moveaxis(voxels, 0, 2)), np.diag([1.4, 1.4, 1.4, 1.0]))
+    sitk.WriteImage(image, str(tmp_path / "truth.nrrd"))
+    assert main(["demo", "-o", str(tmp_path / "demo"), "--input", str(tmp_path / "truth.nrrd")]) == 0
+    assert sitk.ReadImage(str(tmp_path / "demo" / "acquired.nrrd")).GetSize() == (1, 48, 48)
+
+
 def test_models_lists_names_domain_and_training(capsys: pytest.CaptureFixture) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
@@ -154,11 +163,17 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
     "NaN": (["upscale", "nan.nrrd", "-o", "a.nrrd"], "6 of 27648 voxels are NaN or infinite"),
     "one slice": (["upscale", "slice.nrrd", "-o", "a.nrrd"], "holds one slice"),
     "tiny demo": (["demo", "-o", ".", "--input", "tiny.nrrd"], "too small"),
+    "demo over its input": (["demo", "-o", "old", "--input", "old/truth.nrrd", "--overwrite"], "is one of the results"),
+    "demo over a picture": (["demo", "-o", "pictures"], "comparison.png exists"),
+    "demo into a file": (["demo", "-o", "heart.nrrd"], "heart.nrrd is a file"),
+    "evidence into a file": (["evidence", "--data", "old", "-o", "heart.nrrd"], "heart.nrrd is a file"),
     "unknown model": (
         ["upscale", "heart.nrrd", "-o", "a.nrrd", "--model", "durn-heavy"],
         "there is no model 'durn-heavy' (bundled: durn x2, x3, x4; durn-light x2, x3, x4",
     ),
     "no CUDA": (["upscale", "heart.nrrd", "-o", "a.nrrd", "--device", "cuda"], "CUDA was asked for"),
+    "compare a cine": (["compare", "cine.nii", "heart.nrrd", "-o", "a.png"], "cine.nii is a cine (48 x 48 x 3 x 2)"),
+    "demo of a cine": (["demo", "-o", ".", "--input", "cine.nii"], "and a volume is needed here"),
     "apart": (["compare", "heart.nrrd", "slice.nrrd", "-o", "a.png"], "share no region"),
 }
 
@@ -178,6 +193,11 @@ def bad_folder(volume: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("tiny", voxels[:, :9, :9], np.eye(4)),
     ):
         sitk.WriteImage(image_with(content, matrix), str(volume.parent / f"{name}.nrrd"))
+    sitk.WriteImage(sitk.JoinSeries([sitk.ReadImage(str(volume))] * 2), str(volume.parent / "cine.nii"))
+    (volume.parent / "old").mkdir()
+    (volume.parent / "old" / "truth.nrrd").write_bytes(volume.read_bytes())
+    (volume.parent / "pictures").mkdir()
+    (volume.parent / "pictures" / "comparison.png").write_text("precious")
     monkeypatch.chdir(volume.parent)
     return volume.parent
 
@@ -190,13 +210,13 @@ def test_bad_runs_say_one_line_and_exit_with_1(name: str, bad_folder: Path) -> N
 
         if torch.cuda.is_available():
             pytest.skip("CUDA works here")
-    before = sorted(bad_folder.iterdir())
+    before = {path: path.read_bytes() for path in bad_folder.rglob("*") if path.is_file()}
     result = subprocess.run([sys.executable, "-m", "DURNSuperResLib.cli", *arguments], capture_output=True, text=True)
     assert result.returncode == 1
     assert reason in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("durn-superres: ")
-    assert sorted(bad_folder.iterdir()) == before
+    assert {path: path.read_bytes() for path in bad_folder.rglob("*") if path.is_file()} == before
 
 
 def test_repair_and_single_slice_are_taken_when_asked_for(bad_folder: Path) -> None:
@@ -229,7 +249,19 @@ def test_an_existing_output_is_kept(volume: Path, capsys: pytest.CaptureFixture)
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["upscale"], ["upscale", "a", "-o", "b", "--scale", "5"], ["resize"], ["upscale", "a", "--quiet"]]
+    "arguments",
+    [
+        [],
+        ["upscale"],
+        ["upscale", "a", "-o", "b", "--scale", "5"],
+        ["resize"],
+        ["upscale", "a", "--quiet"],
+        ["compare", "a", "b", "-o", "c.png", "--size", "-5"],
+        ["compare", "a", "b", "-o", "c.png", "--size", "0"],
+        ["compare", "a", "b", "-o", "c.png", "--zoom", "nan"],
+        ["compare", "a", "b", "-o", "c.png", "--zoom", "0"],
+        ["evidence", "--data", "a", "-o", "b", "--every", "-1"],
+    ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -45,7 +45,8 @@ bytes_in_names = pytest.mark.skipif(sys.platform != "linux", reason="names of fi
 @pytest.mark.parametrize("name", [f"{LATIN_1}.nrrd", f"{LATIN_1}/heart.nrrd", f"{LATIN_1}/heart.nii"])
 def test_a_name_that_no_reader_takes_is_refused(tmp_path: Path, name: str) -> None:
     source = saved(tmp_path, name)
-    for words in (["info", source], ["upscale", source, "-o", tmp_path / "out.nrrd", *BICUBIC]):
+    once = ["evaluate", source, "--scale", "2"]
+    for words in (["info", source], ["upscale", source, "-o", tmp_path / "out.nrrd", *BICUBIC], once):
         result = run(*words)
         assert (result.returncode, result.stderr.count("\n")) == (1, 1)
         assert "not UTF-8; rename" in result.stderr

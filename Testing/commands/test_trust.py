@@ -28,7 +28,7 @@ from DURNSuperResLib.core.signal.measured import Measured
 from DURNSuperResLib.core.upscaling import Upscaling
 from DURNSuperResLib.evaluation.ranking import EIGHT_PASSES, GRADIENT, HALF_WIDTH, TRUE_ERROR, rank_uncertainty
 from DURNSuperResLib.evaluation.test_sets import TestSet, sunnybrook_validation
-from DURNSuperResLib.report import png, sha256_of_voxels
+from DURNSuperResLib.report import png, sha256_of, sha256_of_voxels
 from DURNSuperResLib.scene.sequence_storage import read_sequence
 from DURNSuperResLib.scene.sequences import items_of
 
@@ -247,6 +247,19 @@ def test_a_report_and_its_page_tell_the_run(kind: str, heart: Path, folder: Path
     rows, columns = (found["output"]["size"][1], found["output"]["size"][0])
     for value in sources:
         assert struct.unpack(">2I", b64decode(value.partition(",")[2])[16:24]) == (columns, rows)
+
+
+def test_the_input_of_a_report_is_what_was_there_before(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hash does not hold what the run itself writes into the folder, and it has a name from within, too."""
+    monkeypatch.chdir(folder)
+    before = sha256_of(folder)
+    for _ in range(2):
+        words = ["upscale", ".", "-o", "x2.seq.nrrd", "--report", "r.json", "--overwrite", "--method", "bicubic"]
+        assert main(words) == 0
+        found = json.loads(Path("r.json").read_text())["input"]
+        assert (found["name"], found["sha256"]) == (folder.name, before)
+    Path("other.txt").write_text("not of the run")
+    assert sha256_of(folder, without=[folder / "x2.seq.nrrd", folder / "r.json", folder / "r.html"]) != before
 
 
 @pytest.mark.parametrize("ending", [".nrrd", ".seq.nrrd"])

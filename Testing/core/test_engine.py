@@ -17,6 +17,7 @@ from DURNSuperResLib.core.engine import Enlarged, enlarge
 from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network import inference
 from DURNSuperResLib.core.network.inference import DeviceError, Run, resolve_precision, tiles
+from DURNSuperResLib.core.network.memory import given_back
 from DURNSuperResLib.core.network.models import ModelCard, ModelError, available_models, model_for
 from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from DURNSuperResLib.core.signal.intensity import IntensityMap
@@ -99,14 +100,15 @@ def test_tiles_keep_every_pixel_once(size: tuple[int, int]) -> None:
 class LittleMemory(torch.nn.Module):
     """Stands in for a device with little memory: fails above a number of pixels, as torch does."""
 
-    def __init__(self, network: Durn, pixels: int) -> None:
+    def __init__(self, network: Durn, pixels: int, words: str = "can't allocate memory: you tried to allocate") -> None:
         super().__init__()
         self.network, self.config, self.pixels, self.passes = network, network.config, pixels, []
+        self.words = words
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.passes.append(x.numel())
         if x.numel() > self.pixels:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+            raise RuntimeError(f"[enforce fail] DefaultCPUAllocator: {self.words}")
         return self.network(x)
 
 
@@ -116,6 +118,16 @@ def test_out_of_memory_halves_the_batch(small_network: Durn, images: NDArray, pi
     result = run_with(little, images, batch_pixels=8 * 48 * 40)
     assert little.passes[0] == 8 * 48 * 40
     assert max(little.passes[4:]) <= pixels
+    assert_allclose(result, run_with(small_network, images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["not enough memory: you tried to allocate 123 bytes.", "std::bad_alloc", "CUDNN_STATUS_ALLOC_FAILED"],
+    ids=["Windows", "C++", "cuDNN"],
+)
+def test_out_of_memory_is_known_by_the_words_of_each_system(small_network: Durn, images: NDArray, words: str) -> None:
+    result = run_with(LittleMemory(small_network, 48 * 40, words), images, batch_pixels=8 * 48 * 40)
     assert_allclose(result, run_with(small_network, images), rtol=1e-5, atol=1e-5)
 
 
@@ -129,6 +141,11 @@ def test_out_of_memory_for_one_slice_goes_on_with_tiles(small_network: Durn) -> 
 def test_out_of_memory_for_the_smallest_tile_is_an_error(small_network: Durn, images: NDArray) -> None:
     with pytest.raises(MemoryError, match="not enough memory"):
         run_with(LittleMemory(small_network, 10), images)
+
+
+def test_a_result_without_room_says_how_much_memory_it_needs() -> None:
+    with pytest.raises(MemoryError, match="not enough memory for a result of 1048576000000 MiB"):
+        given_back((10**6, 2**19, 2**19))
 
 
 def test_other_failures_of_the_network_are_not_taken_for_memory(images: NDArray) -> None:
@@ -248,6 +265,8 @@ def test_bfloat16_is_as_good_as_float32(heart_slices: NDArray) -> None:
         (np.array([[["a"]]]), "real numbers"),
         (np.array([[[1.0, np.nan], [np.inf, 0.0]]]), "2 of 4 voxels"),
         (np.ones((2, 5, 5)), "constant"),
+        (1e37 * np.arange(32.0).reshape(2, 4, 4), "too far for float32"),
+        (1e-39 * np.arange(32.0).reshape(2, 4, 4), "too near for float32"),
     ],
 )
 def test_unusable_slices_are_refused(slices: NDArray, reason: str) -> None:
@@ -255,10 +274,20 @@ def test_unusable_slices_are_refused(slices: NDArray, reason: str) -> None:
         upscale_slices(slices)
 
 
-@pytest.mark.parametrize("option", [{"scale": 5}, {"method": "lanczos"}, {"device": "tpu"}, {"precision": "int8"}])
+@pytest.mark.parametrize(
+    "option",
+    [{"scale": 5}, {"scale": 2.5}, {"method": "lanczos"}, {"device": "tpu"}, {"precision": "int8"}]
+    + [{"acquired": acquired} for acquired in ("160", (160, 224), None)],
+)
 def test_unknown_options_are_refused(heart_slices: NDArray, option: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
         upscale_slices(heart_slices, **option)
+
+
+@pytest.mark.parametrize("scale", [2.0, np.float32(2), np.int64(2)])
+def test_a_scale_may_be_any_kind_of_number(heart_slices: NDArray, scale: float) -> None:
+    assert Upscaling(scale=scale).label == "DURN x2"
+    assert upscale_slices(heart_slices, scale, method="bicubic").shape == (3, 128, 128)
 
 
 def test_float16_on_the_cpu_is_refused(heart_slices: NDArray) -> None:

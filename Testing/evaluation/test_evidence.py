@@ -58,6 +58,11 @@ def test_the_page_is_whole(found: Evidence) -> None:
     assert max(len(line) for line in text.splitlines() if not line.startswith(("|", "*", "-"))) <= 120
 
 
+def test_a_page_of_some_slices_says_so(found: Evidence) -> None:
+    assert "A trial: one slice and one cine in 40" in page(dataclasses.replace(found, every=40))
+    assert "A trial" not in page(found)
+
+
 def test_every_method_has_a_border_near_the_truth(found: Evidence) -> None:
     for name, findings in found.sunnybrook[2].items():
         moved = summary.by_patient(findings, summary.SHIFT)

@@ -122,7 +122,7 @@ def test_a_real_run_killed_while_it_writes_leaves_the_earlier_output(tmp_path: P
     assert output.read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=lambda sent: sent.name)
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda sent: sent.name)
 def test_a_run_told_to_end_says_so_and_leaves_nothing_behind(tmp_path: Path, started: Callable, sent: int) -> None:
     output = tmp_path / "out" / "out.nii.gz"
     output.parent.mkdir()
@@ -132,6 +132,19 @@ def test_a_run_told_to_end_says_so_and_leaves_nothing_behind(tmp_path: Path, sta
     assert (run.wait(), run.stderr.read()) == (1, "durn-superres: cancelled\n")
     assert [path.name for path in output.parent.iterdir()] == ["out.nii.gz"]
     assert output.read_bytes() == b"precious"
+
+
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, started: Callable) -> None:
+    output = tmp_path / "out" / "out.nii.gz"
+    output.parent.mkdir()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; the run inherits it
+    try:
+        run = started(output)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    run.send_signal(signal.SIGHUP)
+    assert run.wait() == 0
+    assert output.is_file()
 
 
 @pytest.mark.parametrize("limit", [0, 100, 352, 1000, 5000])

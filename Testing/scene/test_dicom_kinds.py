@@ -19,7 +19,7 @@ from DURNSuperResLib.scene.dicom.pixels import PixelReader
 from DURNSuperResLib.scene.dicom.reading import write_dataset
 from DURNSuperResLib.scene.dicom.stacks import Contents, choose_stack, contents_of
 from DURNSuperResLib.scene.nodes import VolumeError
-from DURNSuperResLib.scene.sequences import upscale_sequence
+from DURNSuperResLib.scene.sequences import shown_by_proxy, upscale_sequence
 from DURNSuperResLib.scene.volumes import upscale_volume
 from DURNSuperResLib.viewer.images import read_image
 
@@ -365,3 +365,10 @@ def test_the_loaded_nodes_know_their_kind(tmp_path: Path) -> None:
     assert isinstance(node, slicer.vtkMRMLSequenceNode)
     said = {name: node.GetAttribute(f"DICOM.{name}") for name in ("Modality", "ScanningSequence", "ImageType")}
     assert said == {"Modality": "MR", "ScanningSequence": "EP", "ImageType": "\\\\M"}
+
+
+def test_the_volume_that_shows_a_cine_knows_its_kind(tmp_path: Path) -> None:
+    sequence = load_cine(choose_stack(contents_of(write_cine(tmp_path, ImageType=["ORIGINAL", "PRIMARY", "P"]))))
+    for cine in (sequence, shown_by_proxy(sequence)):
+        with pytest.raises(VolumeError, match="phase image"):
+            (upscale_volume if cine.IsA("vtkMRMLVolumeNode") else upscale_sequence)(cine, method="bicubic")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from DURNSuperResLib.core.engine import Enlarged, upscale_slices
 from DURNSuperResLib.core.geometry import upscaled_ijk_to_ras
 from DURNSuperResLib.core.monitor import Cancelled
+from DURNSuperResLib.scene.aside import heart_phases
 from DURNSuperResLib.scene.cine import load_cine
 from DURNSuperResLib.scene.dicom.stacks import choose_stack, contents_of
 from DURNSuperResLib.scene.nodes import VolumeError, ijk_to_ras_of
@@ -274,3 +275,10 @@ def test_a_multi_volume_becomes_a_sequence_of_its_frames(scene: slicer.vtkMRMLSc
     node.SetAttribute("MultiVolume.NumberOfFrames", "3")
     with pytest.raises(VolumeError, match="3 frames"):
         upscale_sequence(node, 2, method="bicubic")
+
+
+def test_end_systole_is_sought_among_phases_of_one_size(scene: slicer.vtkMRMLScene, phases: list[NDArray]) -> None:
+    sequence = scene.AddNode(new_sequence("cine", "TriggerTime", "ms"))
+    for time, voxels in zip(TIMES, [*phases[:3], phases[3][:, 8:]], strict=True):
+        add_item(sequence, voxels, MATRIX, time)
+    assert heart_phases(shown_by_proxy(sequence)) == (0, 2)

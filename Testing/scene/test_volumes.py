@@ -205,3 +205,26 @@ def test_repair_sets_non_finite_voxels_to_the_smallest_finite_one(make_node: Mak
     assert repair_non_finite(node) == 4
     assert slicer.util.arrayFromVolume(node)[0, 0, 1] == voxels[np.isfinite(voxels)].min()
     assert upscale_volume(node, method="bicubic") is not None
+
+
+@pytest.mark.parametrize("missing", ["input", "output"])
+def test_a_node_in_no_scene_is_named_before_the_work(make_node: MakeNode, heart_slices: NDArray, missing: str) -> None:
+    alone = slicer.vtkMRMLScalarVolumeNode()
+    alone.SetName("alone")
+    slicer.util.updateVolumeFromArray(alone, heart_slices)
+    there = make_node(heart_slices)
+    nodes = (alone, there) if missing == "input" else (there, alone)
+    told: list[str] = []
+    with pytest.raises(VolumeError, match="alone is in no scene"):
+        upscale_volume(*nodes, method="bicubic", announce=told.append)
+    assert not told
+
+
+@pytest.mark.parametrize("kind", ["LabelMap", "Vector"])
+def test_an_output_for_other_voxels_is_refused(
+    scene: slicer.vtkMRMLScene, make_node: MakeNode, heart_slices: NDArray, kind: str
+) -> None:
+    output = scene.AddNewNodeByClass(f"vtkMRML{kind}VolumeNode", "labels")
+    with pytest.raises(VolumeError, match="labels cannot hold the result"):
+        upscale_volume(make_node(heart_slices), output, method="bicubic")
+    assert output.GetImageData() is None

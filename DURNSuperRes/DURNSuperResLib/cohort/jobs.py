@@ -69,7 +69,7 @@ def find_jobs(folder: Path, output: Path, *, to_dicom: bool = False, order: str 
     """
     from ..scene.dicom.frames import LEADS_BACK, Aside, read_frames
     from ..scene.dicom.reading import files_below, is_apple_double
-    from ..scene.storage import READABLE
+    from ..scene.door import READABLE
 
     jobs: list[Job] = []
     frames: list[Frame] = []
@@ -89,7 +89,8 @@ def find_jobs(folder: Path, output: Path, *, to_dicom: bool = False, order: str 
             frames += found or []
     asides += [Aside(path, LEADS_BACK, False) for path in not_entered]
     studies, set_aside = _dicom_jobs(folder, frames, asides, to_dicom, order)
-    return Cohort(tuple(sorted(_told_apart(jobs + studies), key=lambda job: job.name)), set_aside)
+    every = _inputs_spared(_told_apart(jobs + studies), output)
+    return Cohort(tuple(sorted(every, key=lambda job: job.name)), set_aside)
 
 
 def digest_of(files: Sequence[Path]) -> str:
@@ -109,8 +110,8 @@ def digest_of(files: Sequence[Path]) -> str:
 
 
 def _file_job(path: Path, folder: Path) -> Job:
+    from ..scene.door import READABLE, InputError
     from ..scene.headers import facts_of
-    from ..scene.storage import InputError
 
     cine, voxels = False, 0
     try:
@@ -119,13 +120,15 @@ def _file_job(path: Path, folder: Path) -> Job:
     except InputError:
         pass  # whoever reads the file says what is wrong with it
     name = path.relative_to(folder)
+    nameless = path.name.lower() in READABLE
     return Job(
         name=name.as_posix(),
         source=path,
         series="",
         files=(path, *_data_files(path)),
-        output=name.with_name(output_name(path.name, cine=cine)),
+        output=name if nameless else name.with_name(output_name(path.name, cine=cine)),
         voxels=voxels,
+        refusal=f"{path} has an ending and no name; rename it" if nameless else "",
     )
 
 
@@ -218,16 +221,49 @@ def _damaged_job(aside: Aside, folder: Path) -> Job:
 
 def _told_apart(jobs: list[Job]) -> list[Job]:
     """The jobs with an output of its own for each, whatever else is in the folder, on every file system."""
-    count = Counter(str(job.output).lower() for job in jobs)
-    return [replace(job, output=_longer(job)) if count[str(job.output).lower()] > 1 else job for job in jobs]
+    for mark in (_kind_of, _hash_of):
+        count = Counter(str(job.output).lower() for job in jobs)
+        jobs = [_marked(job, mark(job)) if count[str(job.output).lower()] > 1 else job for job in jobs]
+    return jobs
 
 
-def _longer(job: Job) -> Path:
-    """An output name that holds the input's own name, or for a stack a number that its images alone decide."""
+def _marked(job: Job, mark: str) -> Job:
+    """The job with a mark at the end of its output's name."""
     from ..scene.sequence_storage import ending
 
     kind = ending(job.output) if job.output.suffix in (".nrrd", ".nii", ".gz", ".mha") else ""
     stem = job.output.name[: len(job.output.name) - len(kind)]
-    files = " ".join(path.relative_to(job.source.parent).as_posix() for path in job.files)
-    mark = hashlib.sha256(os.fsencode(files)).hexdigest()[:8] if job.series else job.source.suffix.lstrip(".")
-    return job.output.with_name(f"{stem}-{mark}{kind}")
+    return replace(job, output=job.output.with_name(f"{stem}-{mark}{kind}"))
+
+
+def _kind_of(job: Job) -> str:
+    """The ending of the input's own name, or for a stack a number that its images alone decide."""
+    if not job.series:
+        return job.source.suffix.lstrip(".")
+    return _short_hash(" ".join(path.relative_to(job.source.parent).as_posix() for path in job.files))
+
+
+def _hash_of(job: Job) -> str:
+    """A number that the input's place among all inputs decides, which no other one has."""
+    return _short_hash(job.name)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
+
+
+def _inputs_spared(jobs: list[Job], output: Path) -> list[Job]:
+    """The jobs, those refused whose output would take the place of an input."""
+    inputs = {_place_of(path) for job in jobs for path in job.files}
+    taken = [_place_of(output / job.output) in inputs for job in jobs]
+    return [
+        replace(job, refusal=job.refusal or f"its output {output / job.output} is an input; give another output folder")
+        if is_input
+        else job
+        for job, is_input in zip(jobs, taken, strict=True)
+    ]
+
+
+def _place_of(path: Path) -> Path:
+    """Where a file lies, by whatever links it was reached; a link in its place is told from what it names."""
+    return path.parent.resolve() / path.name

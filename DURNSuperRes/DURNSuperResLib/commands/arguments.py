@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..core.options import DEVICES, LEVELS, METHODS, PRECISIONS, SCALES, SLICE_AXES
 from ..core.upscaling import Upscaling
@@ -33,6 +34,22 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "any_image": {"action": "store_true", "help": "take phase images, masks and label maps, too"},
 }
+
+
+Number = TypeVar("Number", int, float)
+
+
+def above_zero(kind: Callable[[str], Number]) -> Callable[[str], Number]:
+    """The type of an argument that is a finite number above zero."""
+
+    def parsed(text: str) -> Number:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+        return value
+
+    parsed.__name__ = kind.__name__  # as argparse calls it where the text is no number
+    return parsed
 
 
 def add_options(parser: argparse.ArgumentParser, *names: str) -> None:

@@ -69,7 +69,9 @@ def _plan(options: argparse.Namespace) -> Plan:
         raise ValueError("--series chooses one stack, --recursive takes all")
     if options.workers is not None and (options.workers < 1 or options.dask != "local"):
         raise ValueError("--workers says how many to start with --dask local, at least 1")
-    if output == Path(os.path.abspath(options.input)):
+    if options.dask == "":
+        raise ValueError("--dask needs an address, or local")
+    if output.resolve() == options.input.resolve():
         raise ValueError("the output folder must be another than the input folder; it may lie in it")
     if output.exists() and not output.is_dir():
         raise ValueError(f"the output {output} is a file; --recursive needs a folder")

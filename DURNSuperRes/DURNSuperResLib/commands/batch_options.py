@@ -29,5 +29,6 @@ def check_single(options: argparse.Namespace) -> None:
         ValueError: one of them was given.
     """
     for name in OF_THE_BATCH[1:]:
-        if getattr(options, name):
+        value = getattr(options, name)
+        if value is not None and value is not False:
             raise ValueError(f"--{name.replace('_', '-')} goes with --recursive")

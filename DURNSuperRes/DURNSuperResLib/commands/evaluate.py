@@ -11,11 +11,13 @@ from ..core.network.models import families, model_for
 from ..core.options import INTERPOLATED, SCALES
 from ..core.signal.degradation import INTERPOLATIONS
 from ..evaluation.methods import methods_for
+from ..evaluation.outlined import Outlined, own_outlined
+from ..evaluation.own_images import own_volumes
 from ..evaluation.protocols import in_own_band
 from ..evaluation.ranking import Coverage, Ranking, rank_uncertainty
 from ..evaluation.scores import Score, score
 from ..evaluation.targets import REFERENCE, TABLES, TOLERANCE
-from ..evaluation.test_sets import TestSet, other_vendor_cine, own_volumes, sunnybrook_validation
+from ..evaluation.test_sets import TestSet, other_vendor_cine, sunnybrook_validation
 from .evaluate_own import evaluate_own
 from .reporting import check_report
 
@@ -38,7 +40,9 @@ def evaluate(options: argparse.Namespace) -> None:
     for scale in scales:
         model_for(scale, options.model)
     _check_outlines(options)
+    _check_json(options)
     test_sets = _test_sets(options)
+    outlined = _outlined(options)
     degradations = [name for way in options.degradation or ["bicubic"] for name in _ways(way)]
     if options.protocol == "targets":
         degradations = ["bicubic", "kspace"]
@@ -52,7 +56,7 @@ def evaluate(options: argparse.Namespace) -> None:
                 if options.uncertainty:
                     place = f"{test_set.name} {degradation} x{scale}"
                     rankings[place] = _ranking(test_set, degradation, scale, options.model)
-    own = evaluate_own(options, scales, degradations) if options.segmentation or options.report else {}
+    own = {} if outlined is None else evaluate_own(options, outlined, scales, degradations)
     if options.json:
         content = _plain(results) | ({"borders": own} if own else {})
         content |= {"uncertainty": _plain_rankings(rankings)} if rankings else {}
@@ -68,6 +72,8 @@ def _test_sets(options: argparse.Namespace) -> list[TestSet]:
         return [own_volumes(options.volumes, options.slice_axis)]
     if not options.data:
         raise ValueError("give volumes to evaluate on, or --data with the folder that holds cmr/")
+    if options.protocol and options.degradation:
+        raise ValueError("--protocol says which degradations are taken; leave --degradation away")
     names = SETS if options.protocol == "targets" else [options.set]
     return [SETS[name](options.data) for name in names]
 
@@ -77,8 +83,27 @@ def _check_outlines(options: argparse.Namespace) -> None:
         raise ValueError("label files and reports belong to volumes of your own; for --data there is evidence")
     if options.segment and not options.segmentation:
         raise ValueError("--segment names a segment of a --segmentation, which is missing")
+    if (options.segmentation or options.report) and INTERPOLATED in (options.degradation or ()):
+        raise ValueError(f"borders and reports are of coarser images; leave --degradation {INTERPOLATED} away")
     if options.report:
         check_report(options.report, options.overwrite)
+
+
+def _check_json(options: argparse.Namespace) -> None:
+    if options.json is None:
+        return
+    from ..scene.storage import check_output
+
+    check_output(options.json, options.overwrite, (".json",))
+    if options.report and options.report.resolve() == options.json.resolve():
+        raise ValueError(f"--json and --report are both {options.json}; give one of them another name")
+
+
+def _outlined(options: argparse.Namespace) -> list[Outlined] | None:
+    """The slices whose borders and pictures are asked for, read before the work starts; None where they are not."""
+    if not (options.segmentation or options.report):
+        return None
+    return own_outlined(options.volumes, options.segmentation, options.segment, options.slice_axis)
 
 
 def _ways(degradation: str) -> list[str]:

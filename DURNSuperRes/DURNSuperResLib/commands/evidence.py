@@ -12,8 +12,11 @@ def evidence(options: argparse.Namespace) -> None:
     """Measure everything and write the page.
 
     Raises:
-        OSError: data that are not there, or a folder that cannot be written.
+        OSError: data that are not there, or a folder that cannot be made or written.
     """
+    if options.output.exists() and not options.output.is_dir():
+        raise NotADirectoryError(f"the output {options.output} is a file; the evidence needs a folder")
+    options.output.mkdir(parents=True, exist_ok=True)  # measuring takes hours, so ahead of it
     from ..evaluation.evidence import gather
     from ..evaluation.evidence_page import write_page
 

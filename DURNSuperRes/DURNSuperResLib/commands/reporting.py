@@ -58,8 +58,14 @@ def report_run(done: Done, options: argparse.Namespace, seconds: float) -> None:
     from ..scene.uncertainty import uncertainty_of
 
     uncertainty = uncertainty_of(done.result)
+    made = [options.output, options.report, page_of(options.report)]
+    made += [] if options.uncertainty is None else [options.uncertainty]
     entries = {
-        "input": {"name": options.input.name, "sha256": sha256_of(options.input), **_size(done.source)},
+        "input": {
+            "name": options.input.absolute().name,
+            "sha256": sha256_of(options.input, without=made),  # the run may write into its input folder
+            **_size(done.source),
+        },
         "output": {"name": options.output.name, **_size(done.result), **_voxels(done.result)},
         "uncertainty": _uncertainty(options, done, uncertainty),
         "run": _run(done, options, seconds),

@@ -20,10 +20,12 @@ from .network.memory import before_torch
 from .network.models import ModelCard, ModelError, model_for
 from .signal.intensity import IntensityMap
 from .signal.measured import Measured
+from .signal.padding import padding_of
 from .signal.resampling import bicubic_upscale
 from .upscaling import Upscaling
 
 LARGEST_VALUE = 1e37  # the largest float32 is 3.4e38, and enlarging overshoots
+LEAST_RANGE = 1e-33  # below 1.2e-38 float32 loses its digits
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def enlarge(
 ) -> Enlarged:
     """Enlarge every slice in its plane, on the half-pixel grid (the field of view is kept).
 
+    Padding keeps its value and does not influence the rest, see :func:`~.signal.padding.padding_of`.
+
     Args:
         slices: ``(n, rows, columns)`` of any real dtype; one intensity map serves all of them.
         how: the options; what concerns nodes alone is left aside.
@@ -96,7 +100,9 @@ def enlarge(
         Cancelled: the monitor was told to stop.
     """
     how, monitor = how or Upscaling(), monitor or Monitor()
-    stack = checked_slices(slices)
+    given = checked_slices(slices)
+    padding = padding_of([given])
+    stack = given if padding is None else padding.filled(given)
     if how.is_durn:
         intensity = intensity or IntensityMap.of(stack)
         measured = (measured or Measured.of([stack], how.acquired)).on(*stack.shape[1:])
@@ -105,6 +111,8 @@ def enlarge(
         monitor.announce(how.label)
         result = Enlarged(_bicubic(stack, how.scale, monitor))
     monitor.check()  # who cancels during the last batch does not want its result either
+    if padding is not None:
+        padding.put_back(result.image, given, how.scale)
     return result
 
 
@@ -168,8 +176,10 @@ def checked_slices(slices: ArrayLike) -> NDArray:
     if stack.dtype.kind == "f" and not np.isfinite(stack).all():
         bad = int(stack.size - np.count_nonzero(np.isfinite(stack)))
         raise ValueError(f"{bad} of {stack.size} voxels are NaN or infinite")
-    if stack.dtype.kind == "f" and max(abs(float(stack.min())), abs(float(stack.max()))) > LARGEST_VALUE:
-        raise ValueError(f"the voxels reach from {stack.min():g} to {stack.max():g}, too far for float32")
+    low, high = float(stack.min()), float(stack.max())
+    if stack.dtype.kind == "f" and (max(abs(low), abs(high)) > LARGEST_VALUE or 0 < high - low < LEAST_RANGE):
+        far = "near" if high - low < LEAST_RANGE else "far"
+        raise ValueError(f"the voxels reach from {low:g} to {high:g}, too {far} for float32")
     return stack.astype(np.uint8) if stack.dtype.kind == "b" else stack
 
 

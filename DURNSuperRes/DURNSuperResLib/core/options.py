@@ -26,7 +26,7 @@ def given_lines(acquired: str) -> tuple[int, int] | None:
     """
     if acquired in ("auto", "full"):
         return None
-    rows, _, columns = acquired.lower().partition("x")
+    rows, _, columns = str(acquired).lower().partition("x")
     if not (rows.isdecimal() and columns.isdecimal() and int(rows) and int(columns)):
         raise ValueError(f"acquired must be auto, full, or rows x columns such as 160x224, not {acquired!r}")
     return int(rows), int(columns)

@@ -74,6 +74,7 @@ class Upscaling:
             value = getattr(self, name)
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
+        object.__setattr__(self, "scale", int(self.scale))  # 2.0 as a slider gives it is among the scales, too
         given_lines(self.acquired)  # or raise
         if (self.best_quality or self.uncertainty) and not self.is_durn:
             raise ValueError(f"{self.method} has neither orientations nor error bars: these need durn")

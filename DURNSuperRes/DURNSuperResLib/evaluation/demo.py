@@ -14,7 +14,7 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..core.geometry import AXES, slice_axis, slices_back, slices_first, upscaled_ijk_to_ras
+from ..core.geometry import AXES, slices_back, slices_first, upscaled_ijk_to_ras
 from ..core.monitor import Monitor
 from ..core.signal.kspace import kspace_truncate
 from ..core.signal.phantom import SLICE_SPACING_MM, short_axis_phantom
@@ -22,7 +22,7 @@ from ..core.signal.quality import psnr, ssim
 from ..core.upscaling import Upscaling
 from ..scene.app import current_scene
 from ..scene.nodes import VolumeError, axis_across, checked_voxels, ijk_to_ras_of
-from ..scene.storage import check_output, write_volume
+from ..scene.storage import OutputError, check_output, write_volume
 from ..scene.views import compare_picture
 from ..scene.volumes import enlarge_volume, upscale_volume
 
@@ -55,9 +55,11 @@ def run_demo(
         OutputError: a folder that cannot be made or written, or results that exist already without ``overwrite``.
         VolumeError: a ``source`` that cannot be used.
     """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"the output {folder} is a file; the results need a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in OUTPUTS:
-        check_output(folder / name, overwrite)
+    for name in (*OUTPUTS, PICTURE):
+        check_output(folder / name, overwrite, (Path(name).suffix,))
     acquired, truth = _phantom_nodes(scale) if source is None else _truncated_nodes(source, scale)
     axis = AXES[axis_across(truth)]  # the acquired volume's wider pixels could suggest another
     bicubic = upscale_volume(acquired, scale=scale, method="bicubic", slice_axis=axis)
@@ -85,7 +87,7 @@ def _truncated_nodes(
 ) -> tuple[slicer.vtkMRMLScalarVolumeNode, slicer.vtkMRMLScalarVolumeNode]:
     """The source cropped to a multiple of ``4 * scale``, and its k-space's centre, both with exact geometry."""
     ijk_to_ras = ijk_to_ras_of(source)
-    axis = slice_axis(ijk_to_ras)
+    axis = axis_across(source)
     slices = slices_first(checked_voxels(source), axis)
     rows, columns = (size // (4 * scale) * 4 * scale for size in slices.shape[1:])
     if min(rows, columns) < SMALLEST:

@@ -37,6 +37,7 @@ class Evidence:
         sunnybrook, siemens: findings by scale and method.
         cines: flicker and motion, those made coarse first and those as stored.
         as_stored: names of the cines enlarged as they are, without a truth.
+        every: one slice in so many was taken; 1 for all of them.
     """
 
     outlined: tuple[Outlined, ...]
@@ -44,6 +45,7 @@ class Evidence:
     siemens: dict[int, dict[str, list[Finding]]]
     cines: tuple[Steadiness, ...]
     as_stored: frozenset[str]
+    every: int = 1
 
 
 def gather(data: Path, scales: tuple[int, ...], every: int = 1, told: Callable[[str], None] = print) -> Evidence:
@@ -68,7 +70,7 @@ def gather(data: Path, scales: tuple[int, ...], every: int = 1, told: Callable[[
         coarse = "pig" not in cine.name
         stored += [] if coarse else [cine.name]
         rows += _coarse(cine) if coarse else _as_stored(cine)
-    return Evidence(outlined, found["sunnybrook"], found["cine_dicom"], tuple(rows), frozenset(stored))
+    return Evidence(outlined, found["sunnybrook"], found["cine_dicom"], tuple(rows), frozenset(stored), every)
 
 
 def _siemens(data: Path) -> list[Outlined]:

@@ -11,7 +11,7 @@ from ..report import png
 from . import summary
 from .claim import checklist
 from .evidence import CROPS, DEGRADATION, Evidence
-from .evidence_words import COMMAND, HEAD, INTRODUCTION, LIMITS, PROTOCOL, SECTIONS
+from .evidence_words import COMMAND, HEAD, INTRODUCTION, LIMITS, PROTOCOL, SECTIONS, TRIAL
 from .findings import Finding
 from .methods import CLASSICAL, Enlarge, compared
 from .motion import Steadiness
@@ -38,6 +38,7 @@ def page(found: Evidence) -> str:
     parts = [
         HEAD,
         COMMAND,
+        TRIAL.format(every=found.every) if found.every > 1 else "",
         *_in_short(found),
         PROTOCOL,
         *_borders(found),

@@ -16,6 +16,8 @@ durn-superres evidence --data DATA -o Documentation
 The same machine and versions give the same page to the last digit. [Training/README.md](../Training/README.md) says
 what `DATA` holds."""
 
+TRIAL = """**A trial: one slice and one cine in {every} (`--every {every}`), whatever is said below of all slices.**"""
+
 INTRODUCTION = """Short-axis slices of five patients that no model was trained on, made coarse as a scanner of lower
 resolution would by cutting k-space, enlarged again, and held against the slices themselves. Means over patients, by
 *{model}*, and in brackets the interpolation that does best:"""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..core.geometry import slices_first
 from .borders import FloatArray, PixelSize
-from .test_sets import grey_image, slice_axis_of
+from .own_images import grey_image, names_of, shows_body, slice_axis_of, whole_image
 
 SUNNYBROOK_PIXEL_MM = 1.367  # the pictures do not state theirs; 1.3672 is that of the DICOM slices at hand
 PHASES = 20  # of each location, numbered one after the other
@@ -92,7 +92,8 @@ def _pixels(path: Path) -> NDArray:
 def own_outlined(
     volumes: Sequence[Path], labels: Sequence[Path] | None, segment: str | None = None, axis: str = "auto"
 ) -> list[Outlined]:
-    """The slices of volumes of one's own, each a patient, with a label file for each or with empty masks.
+    """The slices of volumes of one's own that can be scored, each volume a patient, with a label file for each or with
+    empty masks.
 
     Args:
         volumes: what SimpleITK reads.
@@ -107,13 +108,12 @@ def own_outlined(
     if labels is not None and len(volumes) != len(labels):
         raise ValueError(f"{len(volumes)} volumes need as many label files, not {len(labels)}")
     found: list[Outlined] = []
-    for number, path in enumerate(volumes):
+    for number, (path, name) in enumerate(zip(volumes, names_of(volumes), strict=True)):
         volume = grey_image(path)
         if volume.GetDimension() != 3:
             raise ValueError(f"{path} is one slice, not a volume")
-        found += _slices(
-            path, volume, _mask_on(volume, path, None if labels is None else labels[number], segment), axis
-        )
+        mask = _mask_on(volume, path, None if labels is None else labels[number], segment)
+        found += _slices(name, volume, mask, axis)
     return found
 
 
@@ -121,29 +121,22 @@ def _mask_on(volume: sitk.Image, path: Path, labels: Path | None, segment: str |
     """The mask of a label file on the grid of a volume."""
     if labels is None:
         return sitk.Cast(volume, sitk.sitkUInt8) * 0
-    mask = _segment(_read(labels), segment, labels)
+    mask = _segment(whole_image(labels), segment, labels)
     onto = sitk.Resample(mask, volume, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
     if not sitk.GetArrayViewFromImage(onto).any():
         raise ValueError(f"no voxel of {labels} lies in {path}")
     return onto
 
 
-def _slices(path: Path, volume: sitk.Image, mask: sitk.Image, axis: str) -> list[Outlined]:
+def _slices(name: str, volume: sitk.Image, mask: sitk.Image, axis: str) -> list[Outlined]:
     across = slice_axis_of(volume, axis)
     images, masks = (slices_first(sitk.GetArrayFromImage(part), across) for part in (volume, mask))
     column_mm, row_mm = (step for place, step in enumerate(volume.GetSpacing()) if place != across)
     return [
-        Outlined(path.name, f"slice {n + 1}", "", image.astype(np.float64), masks[n] > 0, (row_mm, column_mm))
+        Outlined(name, f"slice {n + 1}", "", image.astype(np.float64), masks[n] > 0, (row_mm, column_mm))
         for n, image in enumerate(images)
-        if image.max() > 0
+        if shows_body(image)
     ]
-
-
-def _read(path: Path) -> sitk.Image:
-    try:
-        return sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise ValueError(f"{path} cannot be read as a volume") from error
 
 
 def _segment(labels: sitk.Image, segment: str | None, path: Path) -> sitk.Image:

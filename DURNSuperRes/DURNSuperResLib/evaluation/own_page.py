@@ -12,6 +12,7 @@ import numpy as np
 from ..report import document, image, table
 from . import summary
 from .findings import Finding
+from .invention import PATCH
 from .methods import CLASSICAL, compared
 from .outlined import Outlined
 from .pictures import border_picture, patch_picture, typical
@@ -27,6 +28,7 @@ FIDELITY = (
     summary.INVENTED,
     summary.DOUBTFUL,
 )
+FEW = 10  # volumes, of which a percentile bootstrap covers clearly less than it says
 PATCHES_WITHIN = 144  # pixels of the picture of patches
 
 
@@ -46,6 +48,15 @@ class Own:
         return f"{self.degradation}, x{self.scale}: {len(self.slices)} slices"
 
     @property
+    def note(self) -> str:
+        """What the brackets of the tables are, where there are any."""
+        volumes = len({one.patient for one in self.slices})
+        if volumes < 2:
+            return ""
+        few = "; so few make it too narrow" if volumes < FEW else ""
+        return f"Means over {volumes} volumes; in brackets the 95 % bootstrap interval over the volumes{few}."
+
+    @property
     def outlined(self) -> bool:
         """Whether any slice has a border to measure."""
         return any(one.border is not None for findings in self.found.values() for one in findings)
@@ -54,7 +65,10 @@ class Own:
 def tables(own: Own) -> list[list[list[str]]]:
     """The tables, rows headed: fidelity always, borders and areas where there are outlines."""
     found = [summary.table(own.found, FIDELITY)]
-    return [*found, summary.table(own.found, BORDERS), summary.area_table(own.found)] if own.outlined else found
+    if own.outlined:
+        areas = summary.area_table(own.found)  # its head alone, where one slice allows no limits
+        found += [summary.table(own.found, BORDERS), *([areas] if len(areas) > 1 else [])]
+    return found
 
 
 def plain(own: Own) -> dict[str, Any]:
@@ -77,6 +91,7 @@ def page(owns: Sequence[Own]) -> str:
     for own in owns:
         parts.append(f"<h2>{html.escape(own.title)}</h2>")
         parts += [table(rows) for rows in tables(own)]
+        parts += [f"<p><small>{html.escape(own.note)}</small></p>"] if own.note else []
         parts += _pictures(own)
     return document("DURNSuperRes evaluation", "\n".join(parts))
 
@@ -95,6 +110,8 @@ def _pictures(own: Own) -> list[str]:
     else:
         one = own.slices[len(own.slices) // 2]
     edge = min(PATCHES_WITHIN, *(size // (4 * own.scale) * 4 * own.scale for size in one.image.shape))
+    if edge < PATCH:
+        return parts
     label = f"{one.patient}, {one.name}: {names}; detail added in red squares is not in the truth, in blue ones it is"
     return [*parts, _figure(image(patch_picture(one, own.scale, own.degradation, edge, ways), label), label)]
 

@@ -26,13 +26,13 @@ BRIGHTEST = 0.8  # of the intensity range, shown as white
 def typical(slices: Sequence[Outlined], findings: Sequence[Finding]) -> Outlined:
     """The slice whose border moved by the median amount, so that nobody picks a pretty one."""
     moved = {
-        one.name: float(np.abs(one.border.displacement).mean())
+        (one.patient, one.name): float(np.abs(moves).mean()) if (moves := one.border.displacement).size else np.inf
         for one in findings
-        if one.border is not None and one.border.displacement.size
+        if one.border is not None
     }
-    ranked = sorted(moved, key=lambda name: (moved[name], name))
+    ranked = sorted(moved, key=lambda key: (moved[key], key))
     middle = ranked[len(ranked) // 2]
-    return next(one for one in slices if one.name == middle)
+    return next(one for one in slices if (one.patient, one.name) == middle)
 
 
 def border_picture(one: Outlined, scale: int, degradation: str, ways: Mapping[str, Enlarge]) -> NDArray[np.uint8]:
@@ -48,7 +48,7 @@ def border_picture(one: Outlined, scale: int, degradation: str, ways: Mapping[st
     low = DEGRADATIONS[degradation](truth, scale)
     images = [truth, *(enlarged(low, scale) for enlarged in ways.values())]
     row, column = (
-        round(place / step) - HEART // 2 for place, step in zip(ruler.rays.centre, one.pixel_mm, strict=True)
+        max(0, round(place / step) - HEART // 2) for place, step in zip(ruler.rays.centre, one.pixel_mm, strict=True)
     )
     panels = []
     for number, image in enumerate(images):

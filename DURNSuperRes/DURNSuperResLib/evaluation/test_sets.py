@@ -1,4 +1,4 @@
-"""The slices with known truth that methods are scored on, the project's own and those of a user."""
+"""The slices with known truth that methods are scored on: a set of them, and the project's own sets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-
-from ..core.geometry import slice_axis, slices_first
-from ..scene import nifti
 
 FloatArray = NDArray[np.float64]
 
@@ -57,63 +54,6 @@ def other_vendor_cine(data: Path) -> TestSet:
         by_instance = {_instance_number(path): path for path in (data / "cmr" / "cine_dicom" / series).glob("*.dcm")}
         images += [(series, _read(by_instance[number])) for number in CINE_INSTANCES]
     return TestSet("cine_dicom", tuple(images), 192)
-
-
-def own_volumes(files: Iterable[Path], axis: str = "auto") -> TestSet:
-    """Every slice of some volumes of one's own, each a patient; taken as the truth and scored within the body.
-
-    Args:
-        files: what SimpleITK reads: NRRD, NIfTI, MetaImage, one DICOM file.
-        axis: across the slices: ``auto``, ``i``, ``j`` or ``k``.
-
-    Raises:
-        ValueError: a file that cannot be read, or is no grey-level volume.
-    """
-    images = []
-    for path in files:
-        slices = _slices(path, axis)
-        bright = slices.max(axis=(1, 2)) > 0
-        images += [(path.name, image) for image in slices[bright]]
-    if not images:
-        raise ValueError("no slice to evaluate")
-    return TestSet("own volumes", tuple(images), None)
-
-
-def _slices(path: Path, axis: str) -> FloatArray:
-    image = grey_image(path)
-    voxels = sitk.GetArrayFromImage(image).astype(np.float64)
-    return voxels[None] if voxels.ndim == 2 else slices_first(voxels, slice_axis_of(image, axis))
-
-
-def slice_axis_of(image: sitk.Image, axis: str) -> int:
-    """The axis across the slices of a volume: that of the choice, or by its spacing."""
-    direction = np.eye(4)
-    direction[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    return slice_axis(direction, axis, image.GetSize())
-
-
-def grey_image(path: Path) -> sitk.Image:
-    """A slice or volume of grey levels from a file.
-
-    Raises:
-        ValueError: a file that cannot be read, is no grey-level image, or holds NaN or infinite voxels.
-    """
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise ValueError(f"{path} cannot be read as a volume") from error
-    if image.GetDimension() not in (2, 3) or image.GetNumberOfComponentsPerPixel() != 1:
-        raise ValueError(f"{path} is not a grey-level image of two or three dimensions")
-    if not np.isfinite(sitk.GetArrayViewFromImage(image)).all() or not _is_finite(path):
-        raise ValueError(f"{path} holds NaN or infinite voxels")
-    return image
-
-
-def _is_finite(path: Path) -> bool:
-    """Whether all voxels of a NIfTI file are finite, which ITK does not tell; True for others."""
-    if not path.name.lower().endswith(nifti.ENDINGS):
-        return True
-    return all(bool(np.isfinite(voxels).all()) for voxels in nifti.volumes(path, nifti.read_header(path)))
 
 
 def _read(path: Path) -> FloatArray:

@@ -96,12 +96,13 @@ def phase_count(volume: slicer.vtkMRMLScalarVolumeNode | None) -> int:
 
 def heart_phases(volume: slicer.vtkMRMLScalarVolumeNode) -> tuple[int, int]:
     """End-diastole and end-systole of the cine that a volume shows, as far as the images tell: the first phase, which
-    is end-diastole where the ECG's R wave triggers, and the one that differs most from it.
+    is end-diastole where the ECG's R wave triggers, and the one of its size that differs most from it.
     """
     sequence = _cine_of(volume)
     phases = (sequence.GetNthDataNode(n) for n in range(sequence.GetNumberOfDataNodes()))
     images = [slicer.util.arrayFromVolume(node)[:, ::SAMPLE, ::SAMPLE].astype(np.float32) for node in phases]
-    return 0, int(np.argmax([np.abs(image - images[0]).mean() for image in images]))
+    first = images[0]
+    return 0, int(np.argmax([np.abs(image - first).mean() if image.shape == first.shape else 0.0 for image in images]))
 
 
 def _cine_of(volume: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLSequenceNode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import slicer
@@ -25,13 +26,13 @@ def load_cine(stack: Stack, shelf: Path | None = None) -> slicer.vtkMRMLSequence
     Raises:
         DicomError: pixels that cannot be read; nothing is added then.
     """
-    reader = PixelReader(stack)
+    reader, words = PixelReader(stack), description_of(stack)
     sequence = new_sequence(name_of(stack), *(TIME_INDEX if stack.timed else COUNT_INDEX))
     for number, time in enumerate(stack.times):
         index_value = f"{time:g}" if not stack.timed else f"{time:.3f}"
-        add_item(sequence, reader.phase(number), stack.ijk_to_ras, index_value, shelf=shelf)
+        add_item(sequence, reader.phase(number), stack.ijk_to_ras, index_value, words, shelf)
     sequence.SetName(current_scene().GenerateUniqueName(sequence.GetName()))
-    return described(current_scene().AddNode(sequence), stack)
+    return described(current_scene().AddNode(sequence), words)
 
 
 def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
@@ -46,17 +47,22 @@ def load_static(stack: Stack) -> slicer.vtkMRMLScalarVolumeNode:
     slicer.util.updateVolumeFromArray(node, voxels)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(stack.ijk_to_ras))
     node.CreateDefaultDisplayNodes()
-    return described(node, stack)
+    return described(node, description_of(stack))
 
 
-def described(node: slicer.vtkMRMLNode, stack: Stack) -> slicer.vtkMRMLNode:
-    """Let a node know what its DICOM headers say of the kind of image and of its acquisition, for its examination."""
+def described(node: slicer.vtkMRMLNode, words: Mapping[str, str]) -> slicer.vtkMRMLNode:
+    """Let a node know :func:`description_of` its stack, for its examination."""
+    for name, value in words.items():
+        node.SetAttribute(name, value)
+    return node
+
+
+def description_of(stack: Stack) -> dict[str, str]:
+    """What a stack's DICOM headers say of the kind of image and of its acquisition, as attributes of a node."""
     kind, modality, sequence = stack.first.kind[:3]
     values = {"ImageType": f"\\\\{kind}" if kind else "", "Modality": modality, "ScanningSequence": sequence}
-    for name, value in (values | header_of(stack.first.path, stack.first.number)).items():
-        if value:
-            node.SetAttribute(f"{DICOM_PREFIX}{name}", value)
-    return node
+    values |= header_of(stack.first.path, stack.first.number)
+    return {f"{DICOM_PREFIX}{name}": value for name, value in values.items() if value}
 
 
 def name_of(stack: Stack) -> str:

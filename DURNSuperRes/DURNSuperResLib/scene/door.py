@@ -25,6 +25,7 @@ from .nrrd import LONGEST_HEADER, parse_header
 
 logger = logging.getLogger(__name__)
 
+READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 MOST_SQUEEZED = 1100  # deflate gains a factor of 1032 at most
 SEQUENCE_ENDING = ".seq.nrrd"
 SMALLEST_MM = 1e-6

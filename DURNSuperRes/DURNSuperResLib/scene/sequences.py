@@ -268,7 +268,7 @@ def _upscaled_items(
     meter, errors = ConsistencyMeter(), None
     for n, (array, (ijk_to_ras, index_value)) in enumerate(zip(voxels, places, strict=True)):
         part = monitor.of_part(sum(counts[:n]), sum(counts))
-        result = computed(array, axis, how, found.measured, meter, part, run, intensity)
+        result = computed(array, axis, found, meter, part, run, intensity)
         errors = result.errors if errors is None or result.errors is None else errors + result.errors
         matrix = upscaled_ijk_to_ras(ijk_to_ras, how.scale, axis)
         add_item(output, result.image, matrix, index_value, attributes, shelf)

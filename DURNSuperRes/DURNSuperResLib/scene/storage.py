@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from . import metaimage, nifti
 from .app import current_scene
 from .door import (
+    READABLE,
     InputError,
     check_complete,
     check_geometry,
@@ -38,7 +39,6 @@ from .nrrd_cine import check_grey, is_cine, phase_axis
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-READABLE = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")
 WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
 UNWRITABLE = tuple(np.dtype(name) for name in ("int8", "int64", "uint64"))
 GEOMETRY_TOLERANCE_MM = 1e-3
@@ -338,6 +338,8 @@ def _check_grey_volume(path: Path) -> None:
         raise InputError(f"{path} has {reader.GetNumberOfComponents()} values a voxel; a grey-level volume is needed")
     if reader.GetDimension() < 3:
         raise InputError(f"{path} is a 2-D image ({size}); a stack of slices is needed")
+    if reader.GetDimension() == 4 and reader.GetSize()[3] > 1:
+        raise InputError(f"{path} is a cine ({size}), and a volume is needed here; save one phase of it")
     if reader.GetDimension() > 3 and any(extent > 1 for extent in reader.GetSize()[3:]):
         dimensions = f"{reader.GetDimension()} dimensions ({size})"
         raise InputError(f"{path} has {dimensions}; the three of a volume are needed, or the four of a cine")

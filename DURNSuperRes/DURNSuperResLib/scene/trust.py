@@ -14,7 +14,7 @@ from ..core.geometry import slices_first, voxel_spacing
 from ..core.network.domain import refusal_of, unlike, warnings_of
 from ..core.network.models import model_for
 from ..core.signal.measured import Measured, Resolution, Statement
-from ..core.signal.padding import padding_of
+from ..core.signal.padding import Padding, padding_of
 from ..core.upscaling import Upscaling
 from .dicom.acquired import KEYWORDS, statement_of
 from .nodes import VolumeError, axis_across, ijk_to_ras_of
@@ -36,11 +36,13 @@ class Examined:
     Attributes:
         how: the options as they suit this image.
         measured: what the scanner measured of its slices.
+        padding: the value that stands for no image, in all phases of a cine; None if there is none.
         entries: for :func:`~.provenance.record`: the resolution, and what is outside the domain.
     """
 
     how: Upscaling
     measured: Measured
+    padding: Padding | None
     entries: Mapping[str, str]
 
 
@@ -87,7 +89,7 @@ def examine(
         entries["Domain"] = "; ".join(found) or INSIDE
         if foreign := ([f"the image {refusal}"] if refusal else unlike(items, stated)):
             entries[WITHDRAWN], how = "; ".join(foreign), replace(how, uncertainty=False)
-    return Examined(how, measured, entries)
+    return Examined(how, measured, padding_of(items), entries)
 
 
 def tell(notes: Mapping[str, str]) -> None:

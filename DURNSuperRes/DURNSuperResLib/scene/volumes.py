@@ -17,6 +17,8 @@ from .trust import examine, tell
 from .uncertainty import give_uncertainty, summed_up, uncertainty_of
 from .voxels import Run, computed, consistency_of
 
+SCALAR_VOLUME = "vtkMRMLScalarVolumeNode"
+
 
 def upscale_volume(
     input_node: slicer.vtkMRMLScalarVolumeNode,
@@ -63,17 +65,16 @@ def enlarge_volume(
 
     Raises:
         VolumeError: no image, a mask, a label map, a phase image, colour or vector voxels, NaN or infinite voxels, a
-            constant image.
+            constant image; an input or output in no scene, an output that is the input or is for other voxels.
         ValueError, ModelError, DeviceError: as :func:`~..core.engine.enlarge`.
         Cancelled: as ``enlarge``, or a node was removed from the scene while ``run`` was busy.
     """
-    if output_node is not None and output_node is input_node:
-        raise VolumeError("the output volume must not be the input volume, which stays as it is")
     voxels, ijk_to_ras = checked_voxels(input_node), ijk_to_ras_of(input_node)
+    _check_nodes(input_node, output_node)
     axis = axis_across(input_node, how.slice_axis)
     found = examine(input_node, [slices_first(voxels, axis)], axis, ijk_to_ras, how)
     meter = ConsistencyMeter()
-    result = computed(voxels, axis, found.how, found.measured, meter, monitor, run)
+    result = computed(voxels, axis, found, meter, monitor, run)
     _check_still_there(input_node, output_node)
     name = f"{input_node.GetName()} {how.label}"
     if output_node is None:
@@ -91,6 +92,18 @@ def enlarge_volume(
     return output_node
 
 
+def _check_nodes(
+    input_node: slicer.vtkMRMLScalarVolumeNode, output_node: slicer.vtkMRMLScalarVolumeNode | None
+) -> None:
+    if output_node is not None and output_node is input_node:
+        raise VolumeError("the output volume must not be the input volume, which stays as it is")
+    if output_node is not None and output_node.GetClassName() != SCALAR_VOLUME:
+        raise VolumeError(f"{output_node.GetName()} cannot hold the result: it is no plain scalar volume")
+    for node in (input_node, output_node):
+        if node is not None and node.GetScene() is None:
+            raise VolumeError(f"{node.GetName()} is in no scene; add it to one first")
+
+
 def _check_still_there(*nodes: slicer.vtkMRMLScalarVolumeNode | None) -> None:
     for node in nodes:
         if node is not None and node.GetScene() is None:
@@ -99,7 +112,7 @@ def _check_still_there(*nodes: slicer.vtkMRMLScalarVolumeNode | None) -> None:
 
 def _new_output(input_node: slicer.vtkMRMLScalarVolumeNode, name: str) -> slicer.vtkMRMLScalarVolumeNode:
     scene = input_node.GetScene()
-    return scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
+    return scene.AddNewNodeByClass(SCALAR_VOLUME, scene.GenerateUniqueName(name))
 
 
 def _name_anew(output_node: slicer.vtkMRMLScalarVolumeNode, name: str) -> None:

@@ -13,9 +13,7 @@ from ..core.geometry import slices_back, slices_first
 from ..core.monitor import Monitor
 from ..core.signal.consistency import ConsistencyMeter
 from ..core.signal.intensity import IntensityMap, as_type
-from ..core.signal.measured import Measured
-from ..core.signal.padding import padding_of
-from ..core.upscaling import Upscaling
+from .trust import Examined
 
 EXACT = 2.0**20
 
@@ -25,8 +23,7 @@ Run = Callable[[Callable[[], Enlarged]], Enlarged]
 def computed(
     voxels: NDArray,
     axis: int,
-    how: Upscaling,
-    measured: Measured,
+    found: Examined,
     meter: ConsistencyMeter,
     monitor: Monitor,
     run: Run | None,
@@ -36,15 +33,14 @@ def computed(
     user may change the volume meanwhile.
     """
     if run is None:
-        return enlarged_voxels(voxels, axis, how, measured, meter, monitor, intensity)
-    return run(functools.partial(enlarged_voxels, voxels.copy(), axis, how, measured, meter, monitor, intensity))
+        return enlarged_voxels(voxels, axis, found, meter, monitor, intensity)
+    return run(functools.partial(enlarged_voxels, voxels.copy(), axis, found, meter, monitor, intensity))
 
 
 def enlarged_voxels(
     voxels: NDArray,
     axis: int,
-    how: Upscaling,
-    measured: Measured,
+    found: Examined,
     meter: ConsistencyMeter,
     monitor: Monitor,
     intensity: IntensityMap | None = None,
@@ -53,16 +49,16 @@ def enlarged_voxels(
     takes in; image and half-width are such voxels again, the image in the type that was asked for.
     """
     slices = slices_first(voxels, axis)
-    padding = padding_of([slices])
+    how, padding = found.how, found.padding
     given = slices if padding is None else padding.filled(slices)
     shift = _shift(given) if how.keep_type else 0.0
     if shift:
         given = given.astype(np.float64) - shift
         intensity = None if intensity is None else IntensityMap(intensity.offset - shift, intensity.width)
-    result = enlarge(given, how, intensity=intensity, measured=measured, monitor=monitor)
+    result = enlarge(given, how, intensity=intensity, measured=found.measured, monitor=monitor)
     values = result.image.astype(np.float64) + shift if shift else result.image
     image = as_type(values, voxels.dtype) if how.keep_type else result.image
-    meter.add(image, given + shift if shift else given, how.scale, measured)
+    meter.add(image, given + shift if shift else given, how.scale, found.measured)
     if padding is not None:
         padding.put_back(image, slices, how.scale)
     half_width = None if result.half_width is None else np.ascontiguousarray(slices_back(result.half_width, axis))

@@ -47,3 +47,10 @@ def test_a_cine_of_constant_phases_has_a_map_if_they_differ() -> None:
 def test_constant_empty_and_non_finite_values_are_refused(values: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"constant|no voxels|NaN"):
         IntensityMap.of(values)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+def test_values_are_mapped_in_more_than_their_own_precision(dtype: type) -> None:
+    values = np.arange(1, 200).astype(dtype)
+    there = IntensityMap(offset=0.3, width=77.7)
+    assert (there.normalise(values) == there.normalise(values.astype(np.float64))).all()

@@ -10,6 +10,7 @@ import slicer
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from DURNSuperResLib import upscale_slices
 from DURNSuperResLib.core.signal.intensity import IntensityMap
 from DURNSuperResLib.core.signal.padding import padding_of
 from DURNSuperResLib.scene.sequences import add_item, items_of, new_sequence, upscale_sequence
@@ -82,6 +83,35 @@ def test_an_image_is_enlarged_as_if_its_padding_were_not_there(
     assert (with_padding[..., : 2 * edge] == -32768).all()
     within = slice(2 * edge, None) if method == "bicubic" else slice(2 * edge + 12, None)  # the maps differ a little
     assert_allclose(with_padding[..., within], whole[..., within], atol=4 if method == "durn" else 0.5)
+
+
+@pytest.mark.parametrize("method", ["bicubic", "durn"])
+def test_padding_of_slices_without_a_node_does_not_ring_either(image: NDArray, method: str) -> None:
+    whole = upscale_slices(padded(image, int(image[..., 3:].min())), method=method)
+    with_padding = upscale_slices(padded(image, -32768), method=method)
+    assert (with_padding[..., :6] == -32768).all()
+    assert_allclose(with_padding[..., 6:], whole[..., 6:], atol=4 if method == "durn" else 0.5)
+
+
+@pytest.mark.parametrize("other", [-32768, 300], ids=["a phase of nothing else", "a phase with hardly any"])
+@pytest.mark.parametrize("method", ["bicubic", "durn"])
+def test_padding_is_that_of_the_whole_cine(image: NDArray, method: str, other: int) -> None:
+    sequence = new_sequence("cine", "TriggerTime", "ms")
+    unlike = image.copy() if other > 0 else np.full_like(image, other)
+    unlike[0, 0, :2] = -32768
+    for n, voxels in enumerate((padded(image, -32768), unlike)):
+        add_item(sequence, voxels, np.diag([1.4, 1.4, 8, 1]), str(n))
+    enlarged = slicer.util.arrayFromVolume(items_of(upscale_sequence(sequence, method=method))[1])
+    expected = (unlike == -32768).repeat(2, axis=1).repeat(2, axis=2)
+    assert ((enlarged == -32768) == expected).all()
+    assert (enlarged[~expected] > 0).all()
+
+
+@pytest.mark.parametrize("value", [-np.finfo(np.float64).max, 1e300])
+def test_padding_beyond_the_type_of_the_result_stays_finite(make_node: Callable, image: NDArray, value: float) -> None:
+    result = upscale_volume(make_node(padded(image.astype(np.float64), value)), method="bicubic")
+    largest = np.finfo(np.float32).max
+    assert (slicer.util.arrayFromVolume(result)[..., :6] == np.clip(value, -largest, largest)).all()
 
 
 def test_padding_is_told(make_node: Callable, image: NDArray) -> None:

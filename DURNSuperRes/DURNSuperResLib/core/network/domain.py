@@ -162,5 +162,7 @@ def _fills_its_bits(highest: float) -> bool:
 
 
 def _jumps(item: NDArray, step: float) -> float:
-    """Share of neighbours in the plane that differ by more than ``step``."""
+    """Share of neighbours along the rows that differ by more than ``step``; 0 without neighbours."""
+    if item.shape[-1] < 2:
+        return 0.0
     return float(np.mean(np.abs(np.diff(item.astype(np.float64), axis=-1)) > step))

@@ -181,8 +181,8 @@ def _before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
                 for j in range(3):
                     (up, y), (left, x) = divmod(row + i - 1, factor), divmod(column + j - 1, factor)
                     coarse[row, column, :, y, x, up + 1, left + 1] = fine[0, :, i, j]
-    result = nn.Conv2d(inside * factor**2, factor**2, 3, padding=1, device=fine.device)
-    result.weight.data = coarse.reshape(factor**2, inside * factor**2, 3, 3)
+    result = nn.Conv2d(inside * factor**2, factor**2, 3, padding=1, bias=conv.bias is not None, device="meta")
+    result.weight = nn.Parameter(coarse.reshape(factor**2, inside * factor**2, 3, 3))
     if conv.bias is not None:
         result.bias = nn.Parameter(conv.bias.detach().repeat(factor**2))
     return result

@@ -7,8 +7,10 @@ makes sense, the run moves to the CPU with a warning.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +38,19 @@ logger = logging.getLogger(__name__)
 BATCH_PIXELS = {"cuda": 2**20, "cpu": 2**16}  # input pixels: sixteen slices of 256 x 256, or one
 LARGEST_PASS = {"cuda": 2**24, "cpu": 2**22}
 SMALLEST_CORE = 32
+# What torch says of memory that it does not get: CUDA; the CPU on Linux and macOS, on Windows; C++; cuDNN and its kin.
+WITHOUT_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "bad allocation",
+    "_ALLOC_FAILED",
+)
 
 _loaded: dict[tuple[Path, str, torch.device, torch.dtype], FusedDurn] = {}
 _logged = ""
+_cudnn = threading.Lock()
 
 
 class DeviceError(RuntimeError):
@@ -108,17 +120,20 @@ def _ready(card: ModelCard, how: Upscaling) -> tuple[FusedDurn, torch.device, to
 
 def _network(card: ModelCard, device: torch.device, dtype: torch.dtype) -> FusedDurn:
     key = (card.path, card.sha256, device, dtype)
-    if key not in _loaded:
+    network = _loaded.get(key)
+    if network is None:
         _loaded.clear()  # one network is in use at a time; an earlier one only holds memory
-        _loaded[key] = FusedDurn(_load(card), device, dtype, load_error_head(card))
-    return _loaded[key]
+        network = FusedDurn(_load(card), device, dtype, load_error_head(card))
+        _loaded[key] = network
+    return network  # another thread may have loaded another one meanwhile
 
 
 def _load(card: ModelCard) -> Durn:
     state = card.load_state_dict()
     try:
-        network = Durn(DurnConfig.from_dict(dict(card.architecture)))
-        network.load_state_dict(state)
+        with torch.device("meta"):  # first values would be drawn from the caller's random numbers
+            network = Durn(DurnConfig.from_dict(dict(card.architecture)))
+        network.load_state_dict(state, assign=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"the weights {card.path} do not fit their card: {error}") from error
     return network
@@ -134,8 +149,9 @@ def load_error_head(card: ModelCard) -> ErrorHead | None:
         return None
     state = card.load_error_head()
     try:
-        head = ErrorHead(ErrorHeadConfig(**card.error_head["architecture"]))
-        head.load_state_dict(state)
+        with torch.device("meta"):
+            head = ErrorHead(ErrorHeadConfig(**card.error_head["architecture"]))
+        head.load_state_dict(state, assign=True)
     except (RuntimeError, TypeError, KeyError) as error:
         raise ModelError(f"the error head in {card.path} does not fit its card: {error}") from error
     return head
@@ -252,7 +268,7 @@ class Run:
         if len(parts) == 1:
             monitor.check()
             return self._pass(images, with_error)
-        result = torch.empty((1 + with_error, n, scale * rows, scale * columns))
+        result = torch.empty((1 + with_error, n, scale * rows, scale * columns), dtype=torch.float32, device="cpu")
         for tile in parts:
             monitor.check()
             inside, place = tile.scaled(scale)
@@ -261,7 +277,7 @@ class Run:
 
     def _pass(self, images: Tensor, with_error: bool) -> Tensor:
         batch = images[:, None].to(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+        with _own_arithmetic(self.device):
             made = self.network.with_error(batch) if with_error else (self.network(batch),)
             return torch.stack([one[:, 0].float() for one in made])
 
@@ -282,6 +298,21 @@ class Run:
             raise MemoryError(f"not enough memory even for a small part of a slice: {reason.splitlines()[0]}")
 
 
+@contextlib.contextmanager
+def _own_arithmetic(device: torch.device) -> Iterator[None]:
+    """Compute as the options say, whatever the caller has set for its own networks, and leave that as it was.
+
+    The settings of cuDNN are those of the whole process: of two threads the later one would restore the other's.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(torch.autocast(device.type, enabled=False))
+        if device.type == "cuda":
+            stack.enter_context(_cudnn)
+            stack.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False))
+        yield
+
+
 def _on_grid(images: Tensor, rows: int, columns: int) -> Tensor:
     """``(n, r, c)`` images over the same field of view on another grid, without going below or above their values."""
     if images.shape[-2:] == (rows, columns):
@@ -290,8 +321,7 @@ def _on_grid(images: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    text = str(error)
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in str(error) for words in WITHOUT_MEMORY)
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,17 @@ def given_back(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Zeros that the system gets back when they are freed, even where :func:`keep_freed_memory` keeps the rest.
 
     Results that come and go between the network's maps would leave holes in what is kept, into which none of them fits.
+
+    Raises:
+        MemoryError: the system has not so much.
     """
     import numpy as np  # not at the top, since the command line answers without numpy
 
-    return np.frombuffer(mmap.mmap(-1, 4 * math.prod(shape)), np.float32).reshape(shape)
+    size = 4 * math.prod(shape)
+    try:
+        return np.frombuffer(mmap.mmap(-1, size), np.float32).reshape(shape)
+    except OSError as error:
+        raise MemoryError(f"not enough memory for a result of {size / 2**20:.0f} MiB") from error
 
 
 def peak_memory_mib() -> float | None:

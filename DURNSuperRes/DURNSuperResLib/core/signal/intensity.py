@@ -71,7 +71,7 @@ class IntensityMap:
 
     def normalise(self, values: NDArray) -> NDArray[np.float32]:
         """Input intensities to the network's range."""
-        return ((values - np.float64(self.offset)) / self.width).astype(np.float32)
+        return (np.subtract(values, self.offset, dtype=np.float64) / self.width).astype(np.float32)
 
     def restore(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's range back to input intensities, in place."""

@@ -5,6 +5,7 @@ Left among the others they would bend the intensity map of the whole image and r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,13 +27,19 @@ class Padding:
     share: float
 
     def filled(self, slices: NDArray) -> NDArray:
-        """A copy of slices with the nearest value of the image in place of the padding."""
-        return np.where(slices == self.value, np.asarray(self.nearest, slices.dtype), slices)
+        """A copy of slices with their nearest value in place of the padding; that of all, where they hold no other."""
+        mask = slices == self.value
+        nearest: float = self.nearest
+        if not mask.all():
+            nearest = slices[~mask].min() if self.value < self.nearest else slices[~mask].max()
+        return np.where(mask, np.asarray(nearest, slices.dtype), slices)
 
     def put_back(self, enlarged: NDArray, slices: NDArray, scale: int) -> None:
-        """Pad ``enlarged`` in place where ``slices`` are padded."""
+        """Pad ``enlarged`` in place where ``slices`` are padded, with the nearest value that its type holds."""
         mask = slices == self.value
-        enlarged[np.repeat(np.repeat(mask, scale, axis=-2), scale, axis=-1)] = self.value
+        largest = float(np.finfo(enlarged.dtype).max) if enlarged.dtype.kind == "f" else math.inf
+        value = min(max(self.value, -largest), largest)
+        enlarged[np.repeat(np.repeat(mask, scale, axis=-2), scale, axis=-1)] = value
 
 
 def padding_of(items: Sequence[NDArray]) -> Padding | None:
