@@ -153,6 +153,7 @@ def test_models_lists_names_domain_and_training(capsys: pytest.CaptureFixture) -
     assert "durn-light  x2  213330 parameters" in text
     assert "1.0 times the operations of durn-light; PSNR dB (bicubic's): sunnybrook bicubic 36.79 (33.60)" in text
     assert "Sunnybrook" in text
+    assert "not stated" not in text
 
 
 BAD_RUNS: dict[str, tuple[list[str], str]] = {

@@ -14,13 +14,14 @@ import yaml
 
 from DURNSuperResLib.core.monitor import Monitor
 from DURNSuperResLib.core.network.ensemble import over_orientations
-from DURNSuperResLib.core.network.models import ModelCard, model_for
+from DURNSuperResLib.core.network.models import ModelCard, available_models, model_for
 from DURNSuperResLib.core.network.network import Durn, DurnConfig
 from DURNSuperResLib.core.signal.kspace import kspace_truncate, zero_fill
 from DURNSuperResLib.core.signal.phantom import short_axis_phantom
 from DURNSuperResLib.core.signal.quality import psnr
 from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 from Training import export as exporting
+from Training.cost import operations_a_pixel
 from Training.data import DEGRADATIONS, Pairs, PatchBatches, sunnybrook
 from Training.losses import image_loss
 from Training.shapes import SIZES, ellipses
@@ -338,3 +339,9 @@ def test_a_student_is_measured_against_its_teacher(tiny_config: dict) -> None:
 def test_steps_that_no_checkpoint_would_keep_are_refused(tiny_data: Path, tmp_path: Path, tiny_config: dict) -> None:
     with pytest.raises(ValueError, match=r"3 steps are no multiple of validate_every, 2"):
         train({**tiny_config, "max_steps": 3}, tiny_data, tmp_path)
+
+
+@pytest.mark.parametrize("card", available_models(), ids=lambda card: card.name)
+def test_a_card_states_what_its_network_costs(card: ModelCard) -> None:
+    network = Durn(DurnConfig.from_dict(dict(card.architecture)))
+    assert card.details["operations"] == operations_a_pixel(network)
