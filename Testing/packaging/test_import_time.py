@@ -8,13 +8,16 @@ import sys
 import pytest
 
 MEASURE = "import time; start = time.process_time(); import {module}; print(time.process_time() - start)"
-ATTEMPTS = 5  # the fastest counts; of processor time, which other jobs on the machine lengthen less
+ATTEMPTS = 25  # the fastest counts; of processor time, which other jobs on the machine lengthen less
 
 
 @pytest.mark.parametrize(("module", "budget"), [("DURNSuperResLib", 0.1), ("DURNSuperResLib.cli", 0.1)])
 def test_imports_stay_within_their_budget(module: str, budget: float) -> None:
     command = [sys.executable, "-c", MEASURE.format(module=module)]
-    seconds = [
-        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(ATTEMPTS)
-    ]
-    assert min(seconds) < budget
+    attempts = (subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(ATTEMPTS))
+    seconds: list[float] = []
+    for attempt in attempts:
+        seconds.append(float(attempt.stdout))
+        if seconds[-1] < budget:
+            return
+    pytest.fail(f"{min(seconds)} s at best")
