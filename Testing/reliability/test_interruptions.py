@@ -96,6 +96,7 @@ def test_a_node_or_scene_that_goes_away_during_a_run_ends_it(
 ) -> None:
     """Also where the computation looks at the node's own voxels, since no worker thread is used."""
     scene = volume.GetScene()
+    others = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") - 1
     output = make_node(np.zeros((1, 2, 2), np.int16))
 
     def interfere(done: int, _: int) -> None:
@@ -107,7 +108,7 @@ def test_a_node_or_scene_that_goes_away_during_a_run_ends_it(
             scene.AddNode(volume)
         with pytest.raises(Cancelled, match="removed"):
             upscale_volume(volume, target, method="bicubic", progress=interfere)
-        assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") <= 1
+        assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") <= 1 + (0 if what == "scene" else others)
         assert voxels_of(output).shape == (1, 2, 2)
 
 
@@ -115,6 +116,7 @@ def test_a_node_or_scene_that_goes_away_during_a_run_ends_it(
 @pytest.mark.parametrize("what", ["input", "scene"])
 def test_a_cine_that_goes_away_during_a_run_ends_it(cine: slicer.vtkMRMLSequenceNode, what: str, step: int) -> None:
     scene = cine.GetScene()
+    others = scene.GetNumberOfNodesByClass("vtkMRMLSequenceNode") - 1
 
     def interfere(done: int, _: int) -> None:
         if done == step:
@@ -122,7 +124,7 @@ def test_a_cine_that_goes_away_during_a_run_ends_it(cine: slicer.vtkMRMLSequence
 
     with pytest.raises(Cancelled, match="removed"):
         upscale_sequence(cine, method="bicubic", progress=interfere)
-    assert scene.GetNumberOfNodesByClass("vtkMRMLSequenceNode") == 0
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSequenceNode") == (0 if what == "scene" else others)
 
 
 class FailsAt(torch.nn.Module):
