@@ -173,7 +173,10 @@ BAD_RUNS: dict[str, tuple[list[str], str]] = {
         "there is no model 'durn-heavy' (bundled: durn x2, x3, x4; durn-light x2, x3, x4",
     ),
     "no CUDA": (["upscale", "heart.nrrd", "-o", "a.nrrd", "--device", "cuda"], "CUDA was asked for"),
-    "compare a cine": (["compare", "cine.nii", "heart.nrrd", "-o", "a.png"], "cine.nii is a cine (48 x 48 x 3 x 2)"),
+    "compare a cine": (
+        ["compare", "cine.nii", "heart.nrrd", "-o", "a.png"],
+        "cine.nii is a cine of 4 dimensions (48 x 48 x 3 x 2)",
+    ),
     "demo of a cine": (["demo", "-o", ".", "--input", "cine.nii"], "and a volume is needed here"),
     "apart": (["compare", "heart.nrrd", "slice.nrrd", "-o", "a.png"], "share no region"),
 }

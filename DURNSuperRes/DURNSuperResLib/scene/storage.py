@@ -339,7 +339,7 @@ def _check_grey_volume(path: Path) -> None:
     if reader.GetDimension() < 3:
         raise InputError(f"{path} is a 2-D image ({size}); a stack of slices is needed")
     if reader.GetDimension() == 4 and reader.GetSize()[3] > 1:
-        raise InputError(f"{path} is a cine ({size}), and a volume is needed here; save one phase of it")
+        raise InputError(f"{path} is a cine of 4 dimensions ({size}), and a volume is needed here; save a phase of it")
     if reader.GetDimension() > 3 and any(extent > 1 for extent in reader.GetSize()[3:]):
         dimensions = f"{reader.GetDimension()} dimensions ({size})"
         raise InputError(f"{path} has {dimensions}; the three of a volume are needed, or the four of a cine")
