@@ -78,7 +78,8 @@ def enlarge(
 ) -> Enlarged:
     """Enlarge every slice in its plane, on the half-pixel grid (the field of view is kept).
 
-    Padding keeps its value and does not influence the rest, see :func:`~.signal.padding.padding_of`.
+    Padding keeps its value and does not influence the rest, see :func:`~.signal.padding.padding_of`; that of a whole
+    whose ``measured`` is given is left to the caller, since a part may hold values far from its others.
 
     Args:
         slices: ``(n, rows, columns)`` of any real dtype; one intensity map serves all of them.
@@ -101,7 +102,7 @@ def enlarge(
     """
     how, monitor = how or Upscaling(), monitor or Monitor()
     given = checked_slices(slices)
-    padding = padding_of([given])
+    padding = padding_of([given]) if measured is None else None
     stack = given if padding is None else padding.filled(given)
     if how.is_durn:
         intensity = intensity or IntensityMap.of(stack)

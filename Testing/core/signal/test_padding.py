@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from DURNSuperResLib import upscale_slices
 from DURNSuperResLib.core.signal.intensity import IntensityMap
 from DURNSuperResLib.core.signal.padding import padding_of
+from DURNSuperResLib.core.signal.resampling import bicubic_upscale
 from DURNSuperResLib.scene.sequences import add_item, items_of, new_sequence, upscale_sequence
 from DURNSuperResLib.scene.volumes import upscale_volume
 
@@ -105,6 +106,15 @@ def test_padding_is_that_of_the_whole_cine(image: NDArray, method: str, other: i
     expected = (unlike == -32768).repeat(2, axis=1).repeat(2, axis=2)
     assert ((enlarged == -32768) == expected).all()
     assert (enlarged[~expected] > 0).all()
+
+
+def test_what_is_no_padding_of_the_whole_cine_is_none_of_a_phase(image: NDArray) -> None:
+    sequence = new_sequence("cine", "TriggerTime", "ms")
+    bright = padded(image, 5000)  # as another phase is all over
+    for n, voxels in enumerate((bright, 9 * image)):
+        add_item(sequence, voxels, np.diag([1.4, 1.4, 8, 1]), str(n))
+    enlarged = slicer.util.arrayFromVolume(items_of(upscale_sequence(sequence, method="bicubic"))[0])
+    assert_allclose(enlarged, bicubic_upscale(bright.astype(np.float32), 2), atol=0.01)
 
 
 @pytest.mark.parametrize("value", [-np.finfo(np.float64).max, 1e300])
